@@ -1,0 +1,65 @@
+"""What every handler and loop of the api is given; made once, in `wiring`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from tradedeck.adapters.bus.types import Bus
+from tradedeck.api.library import Library
+from tradedeck.api.live import Live
+from tradedeck.audit import service as audit_service
+from tradedeck.audit.types import Act, Record
+from tradedeck.desired.types import Version
+from tradedeck.identity.authenticate import Authenticator
+from tradedeck.kernel.clock import Clock
+from tradedeck.kernel.signing import SigningKey
+from tradedeck.settings import Settings
+from tradedeck.store.database import Store
+
+
+@dataclass(slots=True)
+class Context:
+    """The api's parts.
+
+    `closing` is set when the process stops: streams end on it. `hot` holds, by path, bodies of
+    GETs that `front` answers from memory to whoever may read; a route of the same path declares
+    them. It must never wait; None leaves it to the route. `desired` is the version in force,
+    `inflight` the idempotency keys being worked on.
+    """
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    authenticator: Authenticator
+    key: SigningKey
+    bus: Bus
+    library: Library
+    desired: Version
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    hot: dict[str, Callable[[], bytes | None]] = field(default_factory=dict)
+    live: Live = field(default_factory=Live)
+    inflight: set[str] = field(default_factory=set[str])
+
+    async def audit(self, act: Act) -> Record:
+        """Record an act, committed when this returns; raises where it could not be recorded."""
+        now = self.clock.now_ns()
+        return await self.store.write(lambda w: audit_service.append(w, act, now_ns=now))
+
+
+def context_of(connection: HTTPConnection) -> Context:
+    """The context of a request or socket, outside of dependency injection."""
+    return connection.app.state.context
+
+
+async def _inject(connection: HTTPConnection) -> Context:
+    # async, although it awaits nothing: FastAPI runs plain functions on a thread.
+    return connection.app.state.context
+
+
+Ctx = Annotated[Context, Depends(_inject)]

@@ -1,0 +1,1 @@
+"""HTTP routes, one module per domain. Each handler names the permission that it needs."""

@@ -1,0 +1,148 @@
+"""The shapes that routes of identity, audit and health take and give, and shared field types."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tradedeck.audit.types import Action, Result
+from tradedeck.desired.diff import Effect
+from tradedeck.identity.types import Role
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$", max_length=63)]
+Label = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Reason = Annotated[
+    str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x08\x0e-\x1f\x7f]+$")
+]
+Instant = Annotated[str, Field(examples=["2026-11-20T14:00:00Z"])]
+
+
+class Wire(BaseModel):
+    """Base of request bodies: an unknown field is refused, types are not coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ConfigChange(BaseModel):
+    """One difference; `old` or `new` is null where it was absent."""
+
+    path: str
+    old: Any
+    new: Any
+    effect: Effect
+
+
+class Health(BaseModel):
+    """Bare, for probes."""
+
+    status: str = Field(examples=["ok"])
+
+
+class SignIn(Wire):
+    """The secret of a one-time link."""
+
+    token: str = Field(min_length=1, max_length=200)
+
+
+class SessionView(BaseModel):
+    """Who is signed in, and until when."""
+
+    id: str
+    actor: str
+    role: Role
+    kind: str
+    expires_at: Instant
+    permissions: list[str]
+
+
+class NewToken(Wire):
+    """A token to be made."""
+
+    name: Label
+    role: Annotated[Role, Field(strict=False)]
+    days: float = Field(default=30, gt=0, le=366, allow_inf_nan=False)
+
+
+class IssuedToken(BaseModel):
+    """A new token; `token` is shown this once."""
+
+    id: str
+    token: str
+    name: str
+    role: Role
+    expires_at: Instant
+
+
+class TokenView(BaseModel):
+    """A token without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    created_by: str
+    created_at: Instant
+    expires_at: Instant
+    seen_at: Instant | None
+    revoked_at: Instant | None
+
+
+class TokenList(BaseModel):
+    """All tokens, newest first."""
+
+    items: list[TokenView]
+
+
+class AuditRecord(BaseModel):
+    """One act and its outcome; acts on another process have two records with one `audit_id`."""
+
+    seq: int
+    at: Instant
+    actor: str
+    role: str
+    source: str
+    address: str
+    act: Action
+    target: str
+    before: Any
+    after: Any
+    outcome: Result
+    code: str
+    detail: str
+    audit_id: str
+    hash: str
+
+
+class AuditPage(BaseModel):
+    """Newest first; `next_cursor` asks for the next page, None where it is the last."""
+
+    items: list[AuditRecord]
+    next_cursor: int | None
+
+
+class AuditVerdict(BaseModel):
+    """Whether the chain holds from its first record to its head."""
+
+    ok: bool
+    records: int
+    head: str
+    broken_at: int | None
+    detail: str
+
+
+class Receipt(BaseModel):
+    """What an act is answered with: it was accepted; its outcome arrives as an event.
+
+    `id` names the command whose `command.done` follows; `generation` the version that
+    `config.applied` follows; `hold_until` says that it waits, cancellable, under `pending`.
+    """
+
+    accepted: bool = True
+    audit_id: str = ""
+    id: str | None = None
+    code: str | None = None
+    detail: str | None = None
+    generation: int | None = None
+    pending: str | None = None
+    hold_until: Instant | None = None
+    changes: list[ConfigChange] | None = None

@@ -1,0 +1,84 @@
+"""The composition root of the api: opens what it owns, closes it in the other order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tradedeck.adapters.bus.types import Bus
+from tradedeck.api import desk, joblist, own, pull, snapshot
+from tradedeck.api.context import Context
+from tradedeck.api.library import Library
+from tradedeck.desired import parse, rules, service
+from tradedeck.desired.document import Document, default_document
+from tradedeck.identity.authenticate import Authenticator
+from tradedeck.kernel.clock import NS_PER_S, Clock, SystemClock
+from tradedeck.kernel.errors import Code, TradedeckError
+from tradedeck.kernel.signing import SigningKey
+from tradedeck.ops.files import prepare_home, write_private
+from tradedeck.settings import Settings
+from tradedeck.store.database import open_store
+
+SEED = "seed.yaml"
+Loop = Callable[[Context], Coroutine[Any, Any, None]]
+
+# What runs beside the requests, by name. A loop that raises is logged and started again.
+LOOPS: dict[str, Loop] = {
+    "journals": pull.run,
+    "countdowns": desk.countdowns,
+    "jobs": joblist.run,
+    "strategies": own.follow,
+}
+
+
+def load_key(folder: Path) -> SigningKey:
+    """The api's signing key, made at the first start; the public half lies beside it in hex."""
+    private, public = folder / "api.key", folder / "api.pub"
+    if private.exists():
+        try:
+            key = SigningKey(bytes.fromhex(private.read_text("ascii").strip()))
+        except ValueError:
+            raise TradedeckError(
+                Code.INVALID_DATA,
+                f"{private.name} was not a key.",
+                hint="Restore keys/api.key from the backup, or remove both api.key and api.pub.",
+            ) from None
+    else:
+        key = SigningKey.generate()
+        write_private(private, key.raw().hex().encode() + b"\n")
+    write_private(public, key.verify_key().raw.hex().encode() + b"\n")
+    return key
+
+
+def first_document(settings: Settings, library: Library) -> Document:
+    """What an empty home starts with: `seed.yaml` where somebody left one, else the default."""
+    seed = settings.home / SEED
+    if not seed.is_file():
+        return default_document()
+    return rules.read(parse.parse(seed.read_bytes()), library)
+
+
+@asynccontextmanager
+async def open_context(
+    settings: Settings, bus: Bus, *, clock: Clock | None = None
+) -> AsyncGenerator[Context]:
+    """The api's parts, open; the bus is the caller's to start and close."""
+    prepare_home(settings.home)
+    clock = clock or SystemClock()
+    key = load_key(settings.keys_path)
+    store = open_store(settings.store_path)
+    now = clock.now_ns()
+    try:
+        idle_ns = int(settings.session_idle_minutes * 60 * NS_PER_S)
+        authenticator = Authenticator(store, clock, idle_ns=idle_ns)
+        library = Library()
+        desired = store.write_now(
+            lambda w: service.ensure_first(w, lambda: first_document(settings, library), now_ns=now)
+        )
+        context = Context(settings, clock, store, authenticator, key, bus, library, desired)
+        snapshot.install(context)
+        yield context
+    finally:
+        store.close()

@@ -1,0 +1,54 @@
+"""Every query on the audit record, and the chain's arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from tradedeck.audit.tables import audit
+from tradedeck.kernel import canonical
+from tradedeck.store.sessions import ReadSession, WriteSession
+
+GENESIS = "0" * 64
+_CHAINED = tuple(column.name for column in audit.columns if column.name != "hash")
+
+
+def link(row: Mapping[str, Any]) -> str:
+    """The hash of a row: SHA-256 over the canonical JSON of everything else in it."""
+    return canonical.digest(canonical.encode({name: row[name] for name in _CHAINED}))
+
+
+def head(session: ReadSession) -> tuple[int, str]:
+    """Sequence and hash of the newest record; (0, GENESIS) when there is none."""
+    row = session.first(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
+    return (0, GENESIS) if row is None else (int(row["seq"]), str(row["hash"]))
+
+
+def add(session: WriteSession, row: dict[str, Any]) -> tuple[int, str]:
+    """Append `row` to the chain; returns its sequence and hash."""
+    seq, previous = head(session)
+    kept = row | {"seq": seq + 1, "previous": previous}
+    kept["hash"] = link(kept)
+    session.execute(audit.insert().values(kept))
+    return seq + 1, kept["hash"]
+
+
+def page(
+    session: ReadSession, *, before_seq: int | None, limit: int, filters: Mapping[str, str]
+) -> list[Mapping[str, Any]]:
+    """Newest first, below `before_seq`; `filters` are equalities on columns."""
+    statement = select(audit).order_by(audit.c.seq.desc()).limit(limit)
+    if before_seq is not None:
+        statement = statement.where(audit.c.seq < before_seq)
+    for name, value in filters.items():
+        statement = statement.where(audit.c[name] == value)
+    return list(session.all(statement))
+
+
+def batch(session: ReadSession, *, after_seq: int, limit: int) -> list[Mapping[str, Any]]:
+    """Oldest first, above `after_seq`."""
+    return list(
+        session.all(select(audit).where(audit.c.seq > after_seq).order_by(audit.c.seq).limit(limit))
+    )

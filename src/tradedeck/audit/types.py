@@ -1,0 +1,105 @@
+"""The words of the audit record: actions (closed), results, who, and a record as it was kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Action(StrEnum):
+    """Every act that leaves a record, as `subject:noun:verb`. Closed: add here, nowhere else."""
+
+    SESSION_OPEN = "identity:session:open"
+    SESSION_CLOSE = "identity:session:close"
+    LINK_CREATE = "identity:link:create"
+    TOKEN_CREATE = "identity:token:create"  # noqa: S105 - the name of an act
+    TOKEN_REVOKE = "identity:token:revoke"  # noqa: S105 - the name of an act
+    STEP_UP_CREATE = "identity:step-up:create"
+    STEP_UP_USE = "identity:step-up:use"
+    CONFIG_CREATE = "desired:config:create"
+    CONFIG_APPLY = "desired:config:apply"
+    CONFIG_ROLLBACK = "desired:config:rollback"
+    CONFIG_PROPOSE = "desired:config:propose"
+    CONFIG_WAIT = "desired:config:wait"
+    PENDING_APPROVE = "desired:pending:approve"
+    PENDING_CANCEL = "desired:pending:cancel"
+    PENDING_EXPIRE = "desired:pending:supersede"
+    TRADER_CREATE = "desired:trader:create"
+    TRADER_CHANGE = "desired:trader:change"
+    TRADER_DELETE = "desired:trader:delete"
+    TRADER_START = "runner:trader:start"
+    TRADER_PAUSE = "runner:trader:pause"
+    TRADER_RESUME = "runner:trader:resume"
+    TRADER_STOP = "runner:trader:stop"
+    TRADER_RESTART = "runner:trader:restart"
+    STRATEGY_ACTIVATE = "desired:strategy:activate"
+    ORDER_CANCEL = "runner:order:cancel"
+    ORDERS_CANCEL = "runner:orders:cancel"
+    POSITION_CLOSE = "runner:position:close"
+    FLATTEN = "runner:book:flatten"
+    HALT_SET = "runner:halt:set"
+    HALT_CLEAR = "runner:halt:clear"
+    REPLAY_SET = "runner:replay:set"
+    COMMAND_SEND = "runner:command:send"
+    ALERT_ACKNOWLEDGE = "incidents:alert:acknowledge"
+    JOB_CREATE = "jobs:job:create"
+    JOB_CANCEL = "jobs:job:cancel"
+    DATA_EXPORT = "readmodels:data:export"
+    HOST_ACT = "host:act:report"
+    ACCESS_REFUSED = "identity:access:refuse"
+
+
+class Result(StrEnum):
+    """How an act ended. STARTED precedes an act on another process; its end follows."""
+
+    STARTED = "started"
+    DONE = "done"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The one who acts, in words that stay true after the account is gone."""
+
+    actor: str
+    role: str
+    session: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What is to be recorded; `before` and `after` are redacted by the writer."""
+
+    action: Action
+    who: Who
+    target: str = ""
+    result: Result = Result.DONE
+    code: str = ""
+    reason: str = ""
+    before: Any = None
+    after: Any = None
+    correlation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A kept record: its place in the chain and its correlation id."""
+
+    seq: int
+    hash: str
+    correlation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a verification found. `head` is the last record's hash, for comparison elsewhere."""
+
+    ok: bool
+    records: int
+    head: str
+    broken_at: int | None = None
+    detail: str = ""

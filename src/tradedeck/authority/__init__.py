@@ -1,0 +1,1 @@
+"""What a trading host trusts: signed envelopes and its own ceiling. Pure."""

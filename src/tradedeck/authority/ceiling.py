@@ -1,0 +1,102 @@
+"""The host ceiling: what the trading host's administrator allows, whatever desired state says.
+
+A file on the host; desired state may only tighten it. An absent key allows everything, an empty
+list nothing. Pure: the caller reads the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, cast
+
+from tradedeck.kernel.errors import Code, Fault, TradedeckError
+
+_LISTS = ("accounts", "instruments", "strategies")
+_GREATER_IS_TIGHTER = frozenset({"duplicate_window_s"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """Allowed names (None: any) and greatest limits by name."""
+
+    accounts: frozenset[str] | None = None
+    instruments: frozenset[str] | None = None
+    strategies: frozenset[str] | None = None
+    limits: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+
+
+def parse(document: object) -> Ceiling:
+    """A `Ceiling` from a YAML mapping; every unknown key or wrong type is named.
+
+    Raises:
+        TradedeckError: INVALID_CONFIG, with the path of each fault.
+    """
+    if document is None:
+        return Ceiling()
+    if not isinstance(document, dict):
+        raise TradedeckError(Code.INVALID_CONFIG, "the host ceiling was not a mapping")
+    given = cast("dict[str, Any]", document)
+    faults: list[Fault] = []
+    names: dict[str, frozenset[str] | None] = {}
+    for key in _LISTS:
+        value = given.get(key)
+        if value is not None and not (
+            isinstance(value, list)
+            and all(isinstance(item, str) for item in cast("list[object]", value))
+        ):
+            faults.append(Fault(key, "was not a list of names"))
+            continue
+        names[key] = None if value is None else frozenset(cast("list[str]", value))
+    limits = _limits(given.get("limits", {}), faults)
+    faults += [
+        Fault(str(k), "is not a key of the ceiling")
+        for k in given
+        if k not in (*_LISTS, "limits", "version")
+    ]
+    if faults:
+        raise TradedeckError(
+            Code.INVALID_CONFIG, "the host ceiling was not valid", faults=tuple(faults)
+        )
+    return Ceiling(names["accounts"], names["instruments"], names["strategies"], limits)
+
+
+def _limits(value: object, faults: list[Fault]) -> dict[str, Decimal]:
+    if not isinstance(value, dict):
+        faults.append(Fault("limits", "was not a mapping"))
+        return {}
+    limits: dict[str, Decimal] = {}
+    for name, bound in cast("dict[str, object]", value).items():
+        try:
+            number = Decimal(str(bound))
+        except InvalidOperation:
+            number = Decimal(-1)
+        if not number.is_finite() or number < 0:
+            faults.append(Fault(f"limits.{name}", "was not a number of zero or more"))
+        else:
+            limits[name] = number
+    return limits
+
+
+def tighten(ceiling: Ceiling, limits: Mapping[str, Decimal | None]) -> dict[str, Decimal | None]:
+    """`limits` held under the ceiling's: the tighter of the two, where either exists."""
+    result = dict(limits)
+    for name, bound in ceiling.limits.items():
+        wanted = result.get(name)
+        tighter = max if name in _GREATER_IS_TIGHTER else min
+        result[name] = bound if wanted is None else tighter(wanted, bound)
+    return result
+
+
+def refusals(ceiling: Ceiling, *, account: str, instrument: str, strategy: str) -> list[Fault]:
+    """Why a trader of these names may not run on this host; empty when it may."""
+    faults: list[Fault] = []
+    for name, allowed, value in (
+        ("account", ceiling.accounts, account),
+        ("instrument", ceiling.instruments, instrument),
+        ("strategy", ceiling.strategies, strategy),
+    ):
+        if allowed is not None and value not in allowed:
+            faults.append(Fault(name, f"{value} is not allowed by the host's ceiling"))
+    return faults

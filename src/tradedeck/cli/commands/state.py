@@ -1,0 +1,167 @@
+"""Reading how things stand: status, signals, decisions, positions; and the words that stop."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from tradedeck.cli import client
+from tradedeck.cli.output import (
+    AsJson,
+    StepUp,
+    at,
+    cell,
+    confirm,
+    done,
+    fields,
+    items,
+    print_json,
+    show,
+    table,
+)
+
+Scope = Annotated[str, typer.Argument(help="all, account/ID or trader/ID.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it is recorded.")]
+Trader = Annotated[str | None, typer.Option("--trader", "-t", help="Only this trader.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="At most so many.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (status, signals, decisions, positions):
+        app.command(rich_help_panel="Looking")(command)
+    for command in (close, flatten, halt, lift):
+        app.command(rich_help_panel="Stopping")(command)
+
+
+def status(
+    as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second.")] = False,
+) -> None:
+    """Mode, accounts, traders, feeds and halts in one look."""
+    while True:
+        answer = client.get("/status")
+        if as_json:
+            print_json(answer)
+        else:
+            if watch:
+                print("\x1b[2J\x1b[H", end="")
+            _status(answer)
+        if not watch:
+            return
+        time.sleep(1)
+
+
+def _status(answer: dict[str, Any]) -> None:
+    runner = fields(answer.get("runner"))
+    desired, observed = answer.get("desired_generation"), answer.get("observed_generation")
+    reasons = answer.get("mode_reasons")
+    print(f"mode        {answer.get('mode')}  {cell(reasons) if reasons else ''}".rstrip())
+    print(f"data        {cell(answer.get('data_mode'))}")
+    print(
+        f"executing   {cell(answer.get('execution_capable_accounts'))} account(s) can place orders"
+    )
+    age = runner.get("age_ms")
+    seen = f", seen {age} ms ago" if age is not None else ""
+    print(f"runner      {cell(runner.get('id'))} {cell(runner.get('state'))}{seen}")
+    pending = "" if desired == observed else "  (not applied yet)"
+    print(f"generation  desired {cell(desired)}, observed {cell(observed)}{pending}")
+    halts = items(answer.get("halts"))
+    print(f"halts       {cell([at(h, 'scope') for h in halts]) if halts else 'none'}\n")
+    accounts = [
+        ("ACCOUNT", "id"), ("VERDICT", "verdict"), ("EQUITY", "equity"), ("DAY P&L", "day_pnl"),
+        ("UNREALISED", "unrealised"), ("DRAWDOWN", "drawdown"), ("AS OF", "as_of"),
+    ]  # fmt: skip
+    table(items(answer.get("accounts")), accounts, empty="No accounts.")
+    print()
+    traders = [
+        ("TRADER", "id"), ("STATE", "state"), ("INSTRUMENT", "instrument"),
+        ("STRATEGY", "strategy"), ("POSITION", "position"), ("PRICE", "price"),
+        ("REALISED", "realised"), ("UNREALISED", "unrealised"), ("REASON", "reason"),
+    ]  # fmt: skip
+    table(items(answer.get("traders")), traders, empty="No traders.")
+    print()
+    feeds = [
+        ("FEED", "id"), ("KIND", "kind"), ("STATE", "state"), ("CURSOR", "cursor"),
+        ("SPEED", "speed"), ("AGE MS", "age_ms"),
+    ]  # fmt: skip
+    table(items(answer.get("feeds")), feeds, empty="No feeds.")
+
+
+def signals(as_json: AsJson = False) -> None:
+    """What each strategy would do now."""
+    columns = [
+        ("TRADER", "trader"), ("STRATEGY", "strategy"), ("TIME", "time"), ("PRICE", "price"),
+        ("TARGET", "signal.target"), ("REASON", "signal.reason"), ("VERDICT", "verdict"),
+    ]  # fmt: skip
+    show(client.get("/signals"), as_json=as_json, columns=columns, empty="No signal yet.")
+
+
+def decisions(
+    trader: Trader = None,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Why a trader did, or did not, trade: inputs, signal, and each limit it was held against."""
+    answer = client.get("/decisions", trader=trader, limit=limit)
+    if as_json:
+        print_json(answer)
+        return
+    columns = [
+        ("TIME", "time"), ("TRADER", "trader"), ("PRICE", "price"), ("SIGNAL", "signal"),
+        ("POSITION", "position"), ("VERDICT", "verdict"), ("INPUTS", "inputs"),
+        ("REFUSALS", "refusals"),
+    ]  # fmt: skip
+    show(answer, as_json=False, columns=columns, empty="No decision yet.")
+
+
+def positions(as_json: AsJson = False) -> None:
+    """Open positions."""
+    columns = [
+        ("ACCOUNT", "account"), ("INSTRUMENT", "instrument"), ("TRADER", "trader"),
+        ("QUANTITY", "quantity"), ("AVERAGE", "average_price"), ("PRICE", "price"),
+        ("UNREALISED", "unrealised"), ("REALISED", "realised"), ("OPENED", "opened"),
+    ]  # fmt: skip
+    show(client.get("/positions"), as_json=as_json, columns=columns, empty="Flat.")
+
+
+def close(account: str, instrument: str, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Close one position. Works while halted."""
+    confirm(f"Close {instrument} on {account}?", yes=yes)
+    body = {"account": account, "instrument": instrument}
+    done("The close was sent.", client.post("/positions/close", body), as_json=as_json)
+
+
+def flatten(scope: Scope = "all", yes: Yes = False, as_json: AsJson = False) -> None:
+    """Pause entries, cancel every order and close every position in the scope."""
+    confirm(f"Flatten {scope}?", yes=yes)
+    answer = client.post("/flatten", {"scope": scope})
+    done(f"Flatten of {scope} was sent.", answer, as_json=as_json)
+
+
+def halt(
+    scope: Scope = "all",
+    level: Annotated[
+        str, typer.Option("--level", "-l", help="pause, reduce_only or halted.")
+    ] = "halted",
+    reason: Reason = "from the command line",
+    as_json: AsJson = False,
+) -> None:
+    """Stop entries in the scope; latched until it is lifted."""
+    body = {"scope": scope, "level": level, "reason": reason}
+    done(f"{scope} is set to {level}.", client.post("/halts", body), as_json=as_json)
+
+
+def lift(
+    scope: Scope,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it is recorded.")],
+    step_up: StepUp = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lift a halt. Needs the role risk and a code of the host, and waits."""
+    body = {"scope": scope, "reason": reason, "step_up": step_up}
+    answer = client.post("/halts/clear", body, role="risk")
+    done(f"Lifting {scope} was asked for.", answer, as_json=as_json)

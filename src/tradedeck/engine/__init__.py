@@ -1,0 +1,1 @@
+"""The loop that joins bars, strategy, gate and venue; one code for backtest, replay and live."""

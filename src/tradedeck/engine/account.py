@@ -1,0 +1,496 @@
+"""The engine of one account: bars and wishes in, facts and actions out. Sans-I/O.
+
+Order of a step, the same everywhere: the venue's reports on the bar, the mark, the decision, the
+sends, their reports. The process (or the backtest) carries the actions out between the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from tradedeck.engine.actions import Action, CancelOrder, ReduceOrder, Sink, SubmitOrder
+from tradedeck.engine.planner import Planner
+from tradedeck.engine.slot import Slot, TraderSpec
+from tradedeck.execution import gate, ledger
+from tradedeck.execution.book import Book
+from tradedeck.execution.checks import compile_checks
+from tradedeck.execution.gate import Conditions, Denial
+from tradedeck.execution.halt import Halts, Level
+from tradedeck.risk.limits import Action as LimitAction
+from tradedeck.risk.limits import Limits
+from tradedeck.risk.running import Breach, EquityWatch
+from tradedeck.trading.fill import Fill
+from tradedeck.trading.market import Bar
+from tradedeck.trading.money import ZERO
+from tradedeck.trading.order import Order, OrderType, Purpose, Side, Status, TimeInForce
+from tradedeck.trading.signal import Wish
+from tradedeck.venue.report import Report, ReportKind
+
+__all__ = ["AccountEngine", "TraderSpec"]
+
+_LEVELS = {
+    LimitAction.PAUSE: Level.PAUSE,
+    LimitAction.REDUCE_ONLY: Level.REDUCE_ONLY,
+    LimitAction.FLATTEN: Level.HALTED,
+}
+_NEVER_NS = 1 << 62
+_REWOUND_NS = -1  # the day starts over with the next price
+_INFINITE = float("inf")
+
+
+class AccountEngine:
+    """Decides for every trader of one account, and keeps its book.
+
+    Args:
+        book: the account's book, opened or restored.
+        limits: the account's.
+        halts: shared by all accounts of the process.
+        sink: where facts go.
+        new_id: makes order ids; deterministic in backtests.
+        day_end_ns: the next day boundary after a time, trading clock.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        limits: Limits,
+        halts: Halts,
+        sink: Sink,
+        new_id: Callable[[], str],
+        day_end_ns: Callable[[int], int] | None = None,
+    ) -> None:
+        self.book = book
+        self.limits = limits
+        self.halts = halts
+        self.slots: dict[str, Slot] = {}
+        self.by_symbol: dict[str, Slot] = {}
+        self._sink = sink
+        self._day_end = day_end_ns
+        self._next_day_ns = 0 if day_end_ns is not None else _NEVER_NS
+        self._planner = Planner(book, new_id, day_end_ns)
+        self.equity = float(book.equity())
+        self.watch = EquityWatch(limits, self.equity)
+        self._breached: set[str] = set()
+        self._doomed: set[str] = set()
+        self._ends: dict[str, int] = {}
+        self._ends_before = 0
+        self.now_ns = 0
+        self.explain = False
+        self.checks: list[dict[str, Any]] = []
+
+    # -- traders -------------------------------------------------------------------------------
+
+    def add_trader(self, spec: TraderSpec, conditions: Conditions) -> Slot:
+        """Give a trader its slot; one per instrument, so that killing one never raises exposure."""
+        holder = self.by_symbol.get(spec.instrument)
+        if holder is not None and holder.trader != spec.trader:
+            msg = f"{spec.instrument} is traded by {holder.trader} already"
+            raise ValueError(msg)
+        instrument = self.book.instruments[spec.instrument]
+        base = float(self.book.balance)
+        slot = Slot(
+            spec.trader,
+            spec.strategy,
+            instrument,
+            spec.sizing,
+            spec.limits,
+            compile_checks(self.limits, spec.limits),
+            conditions,
+            EquityWatch(spec.limits, base),
+            spec.limits.watched,
+            base,
+        )
+        self.slots[spec.trader] = slot
+        self.by_symbol[spec.instrument] = slot
+        self._refresh(slot)
+        return slot
+
+    def remove_trader(self, trader: str) -> None:
+        """Forget a trader; what it holds stays in the book."""
+        slot = self.slots.pop(trader)
+        self.by_symbol.pop(slot.instrument.symbol, None)
+
+    def configure(self, trader: str, spec: TraderSpec) -> None:
+        """Change a trader's strategy name, sizing and limits in place; standing and P&L stay."""
+        slot = self.slots[trader]
+        slot.breached -= slot.limits.changed(spec.limits)
+        slot.strategy, slot.sizing, slot.limits = spec.strategy, spec.sizing, spec.limits
+        slot.bounds = compile_checks(self.limits, spec.limits)
+        slot.watch.set_limits(spec.limits)
+        slot.watched = spec.limits.watched
+
+    def set_limits(self, limits: Limits) -> None:
+        """Change the account's limits; in force before the next decision."""
+        self._breached -= self.limits.changed(limits)
+        self.limits = limits
+        self.watch.set_limits(limits)
+        for slot in self.slots.values():
+            slot.bounds = compile_checks(limits, slot.limits)
+
+    def dump(self) -> dict[str, Any]:
+        """The account's curve and day, for `restore`."""
+        return {
+            "watch": self.watch.dump(),
+            "breached": sorted(self._breached),
+            "next_day_ns": self._next_day_ns,
+            "now_ns": self.now_ns,
+            "doomed": sorted(self._doomed),
+        }
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take back what `dump` gave; floats are derived from the book again."""
+        self.watch.restore(kept["watch"])
+        self._breached = set(kept["breached"])
+        if self._day_end is not None:
+            self._next_day_ns = kept["next_day_ns"]
+        self.now_ns = self._ends_before = kept["now_ns"]
+        self._doomed = set(kept.get("doomed", ()))
+
+    def refresh(self) -> None:
+        """Derive every slot's floats and the equity from the exact book."""
+        for slot in self.slots.values():
+            self._refresh(slot)
+        self.equity = float(self.book.equity())
+
+    def rewind(self) -> None:
+        """The trading clock went back (a replay began again): windows and the day start over."""
+        self.book.sent_ns.clear()
+        self.book.recent.clear()
+        if self._day_end is not None:
+            self._next_day_ns = _REWOUND_NS
+
+    def rearm(self, scope: str) -> None:
+        """A person lifted the halt of `scope`: its running limits act again.
+
+        One that is still crossed halts again on the next price; who wants to go on raises it.
+        """
+        if scope in ("all", f"account/{self.book.account}"):
+            self._breached.clear()
+        for slot in self.slots.values():
+            if scope in ("all", f"account/{self.book.account}", f"trader/{slot.trader}"):
+                slot.breached.clear()
+
+    # -- bars ----------------------------------------------------------------------------------
+
+    def mark(self, bar: Bar) -> Sequence[Action]:
+        """Take a bar's close as the price; returns what a running limit's breach demands."""
+        symbol, close, now_ns = bar.instrument, bar.close, bar.end_ns
+        if not 0.0 < close < _INFINITE:
+            return ()  # no price at all: NaN would blind every limit for ever
+        self.book.marks[symbol] = close
+        if now_ns < self._ends.get(symbol, self._ends_before):
+            self.rewind()
+        self._ends[symbol] = self.now_ns = now_ns
+        if now_ns > self._next_day_ns:
+            self._new_day(now_ns)
+        slot = self.by_symbol.get(symbol)
+        if slot is None:
+            if self.book.positions.get(symbol) is not None:
+                self.equity = float(self.book.equity())
+        else:
+            unrealised = slot.units * close - slot.cost
+            self.equity += unrealised - slot.unrealised
+            slot.unrealised = unrealised
+        actions: Sequence[Action] = ()
+        if self.watch.mark(self.equity):
+            actions = self._breach(
+                f"account/{self.book.account}", self.watch, self.equity, self._breached
+            )
+        if slot is not None and slot.watched and slot.watch.mark(slot.base + slot.pnl()):
+            breached = self._breach(
+                f"trader/{slot.trader}", slot.watch, slot.base + slot.pnl(), slot.breached
+            )
+            actions = [*actions, *breached]
+        return actions
+
+    def _new_day(self, now_ns: int) -> None:
+        """The boundary passed: what the account was worth before this price is the day's start.
+
+        A bar that ends at the boundary is of the day that ends there.
+        """
+        assert self._day_end is not None
+        first = self._next_day_ns == 0
+        self._next_day_ns = self._day_end(now_ns - 1)
+        if first:
+            return
+        self.watch.new_day(self.equity)
+        self._breached.discard("day_loss_max")
+        for slot in self.slots.values():
+            slot.watch.new_day(slot.base + slot.pnl())
+            slot.breached.discard("day_loss_max")
+
+    def _breach(
+        self, scope: str, watch: EquityWatch, equity: float, already: set[str]
+    ) -> list[Action]:
+        actions: list[Action] = []
+        for breach in watch.breaches(equity):
+            if breach.limit in already:
+                continue
+            already.add(breach.limit)
+            self._sink.breached(scope, breach)
+            actions += self._act_on(scope, breach)
+        return actions
+
+    def _act_on(self, scope: str, breach: Breach) -> list[Action]:
+        level = _LEVELS.get(breach.action)
+        if level is None:
+            return []
+        self.halt(scope, level, f"{breach.limit} {breach.value} of {breach.bound}", "limit")
+        if breach.action is not LimitAction.FLATTEN:
+            return []
+        traders = None if scope.startswith("account/") else {scope.partition("/")[2]}
+        return self.flatten(traders, by="limit")
+
+    def halt(self, scope: str, level: Level, reason: str, by: str) -> None:
+        """Latch a halt and state it, unless a stricter one stands."""
+        if self.halts.set(scope, level, reason=reason, by=by):
+            self._sink.halted(scope, level, reason, by)
+
+    # -- decisions -----------------------------------------------------------------------------
+
+    def decide(self, slot: Slot, wishes: Iterable[Wish], now_ns: int) -> list[Action]:
+        """Turn a strategy's wishes into journaled intents and what is to be sent."""
+        self.now_ns = now_ns
+        active = self.halts.active
+        slot.conditions.halt = (
+            self.halts.of(self.book.account, slot.trader) if active else Level.NONE
+        )
+        actions: list[Action] = []
+        for wish in wishes:
+            plan = self._planner.plan(slot, wish, self.equity, now_ns)
+            entry: list[Action] = []
+            if plan.increase is not None and plan.reduce is None:
+                self._increase(slot, plan.increase, plan.stop, entry)
+                if not entry:
+                    continue  # denied: what protects the position stays
+            for order in plan.cancels:
+                self._cancel(order, "strategy", actions)
+            if plan.reduce is not None:
+                self._reduce(slot, plan.reduce, actions)
+                if plan.increase is not None:
+                    self._increase(slot, plan.increase, plan.stop, entry)
+                elif plan.stop is not None:
+                    slot.stop = plan.stop
+            actions += entry
+        return actions
+
+    def _increase(
+        self, slot: Slot, order: Order, stop: Decimal | None, actions: list[Action]
+    ) -> None:
+        equity = Decimal(repr(self.equity))
+        if self.explain:
+            self.checks += gate.explain(order, self.book, slot.bounds, equity, self.now_ns, stop)
+        answer = gate.decide(
+            order, self.book, slot.bounds, slot.conditions, equity, self.now_ns, stop
+        )
+        if isinstance(answer, Denial):
+            self._deny(order, answer)
+            return
+        held = self.book.held(order.instrument)
+        if stop is not None or not held or (held > 0) != (order.side is Side.BUY):
+            slot.stop = stop  # what is added without a stop keeps the one that stands
+        slot.executed += 1
+        self.book.add(order)
+        self.book.sent(order, self.now_ns)
+        self._sink.intent(order)
+        actions.append(SubmitOrder(order, answer))
+
+    def _deny(self, order: Order, denial: Denial) -> None:
+        order.move(Status.DENIED)
+        self._sink.denied(order, denial)
+
+    def _reduce(self, slot: Slot | None, order: Order, actions: list[Action]) -> None:
+        """Reducing needs no permit, only that it reduces and that execution exists at all."""
+        if slot is not None and slot.conditions.mode not in (gate.Mode.PAPER, gate.Mode.LIVE):
+            denial = gate.standing(slot.conditions)
+            assert denial is not None
+            self._deny(order, denial)
+            return
+        held = self.book.held(order.instrument)
+        refused = gate.reducing(order, held)
+        if refused is not None:
+            self._deny(order, refused)
+            return
+        order.quantity = min(order.quantity, abs(held))
+        self.book.add(order)
+        self._sink.intent(order)
+        actions.append(ReduceOrder(order))
+
+    def _cancel(self, order: Order, by: str, actions: list[Action]) -> None:
+        self._sink.cancel_requested(order, by)
+        actions.append(CancelOrder(order, by))
+
+    # -- persons and limits --------------------------------------------------------------------
+
+    def cancel(self, orders: Iterable[Order], by: str) -> list[Action]:
+        """Withdraw working orders."""
+        actions: list[Action] = []
+        for order in list(orders):
+            self._cancel(order, by, actions)
+        return actions
+
+    def close(self, symbol: str, by: str) -> list[Action]:
+        """Close one position at the market: its working orders first, protective stops last."""
+        working = [order for order in self.book.orders.values() if order.instrument == symbol]
+        working.sort(key=lambda order: order.purpose is Purpose.PROTECTIVE)
+        actions = self.cancel(working, by)
+        self._doomed.update(o.client_id for o in working if not o.reduce_only)
+        slot = self.by_symbol.get(symbol)
+        if slot is not None:
+            slot.target = 0.0
+        self._send_close(symbol, self.book.held(symbol), by, actions)
+        return actions
+
+    def _send_close(self, symbol: str, held: Decimal, by: str, actions: list[Action]) -> None:
+        if not held:
+            return
+        slot = self.by_symbol.get(symbol)
+        order = self._planner.order(
+            symbol,
+            slot.trader if slot else self.book.positions[symbol].trader,
+            slot.strategy if slot else "",
+            -held,
+            self.now_ns,
+        )
+        order.reduce_only, order.purpose, order.by = True, Purpose.CLOSE, by
+        self._reduce(None, order, actions)
+
+    def _close_late(self, order: Order, actions: list[Action]) -> None:
+        """An entry filled although a close had withdrawn it: what no close covers is closed too."""
+        held = self.book.held(order.instrument)
+        closing = sum(
+            (
+                other.remaining
+                for other in self.book.orders.values()
+                if other.instrument == order.instrument and other.purpose is Purpose.CLOSE
+            ),
+            ZERO,
+        )
+        if abs(held) > closing:
+            left = abs(held) - closing
+            self._send_close(order.instrument, left if held > 0 else -left, "late fill", actions)
+
+    def flatten(self, traders: set[str] | None, by: str) -> list[Action]:
+        """Cancel and close everything of these traders, or of the account when None."""
+        symbols = {
+            symbol
+            for symbol in self.book.touched()
+            if traders is None or self._owner(symbol) in traders
+        }
+        actions: list[Action] = []
+        for symbol in sorted(symbols):
+            actions += self.close(symbol, by)
+        return actions
+
+    def _owner(self, symbol: str) -> str:
+        slot = self.by_symbol.get(symbol)
+        if slot is not None:
+            return slot.trader
+        position = self.book.positions.get(symbol)
+        return position.trader if position is not None else ""
+
+    # -- reports -------------------------------------------------------------------------------
+
+    def report(self, report: Report, at_ns: int) -> tuple[Fill | None, list[Action]]:
+        """Apply what the venue said; returns the fill for the strategy, and what follows."""
+        if report.time_ns > self._next_day_ns > 0:
+            self._new_day(report.time_ns)
+        booked = self.book.book(report, at_ns)
+        if booked is None:
+            return self._foreign(report, at_ns), []
+        order = booked.order
+        actions: list[Action] = []
+        if booked.fill is None:
+            self._sink.reported(order, report)
+        else:
+            self._state_fill(order, booked.fill, booked.realised)
+            if order.client_id in self._doomed:
+                self._close_late(order, actions)
+        if not order.open:
+            self._ended(order, actions)
+        return booked.fill, actions
+
+    def _ended(self, order: Order, actions: list[Action]) -> None:
+        """However an order ended, what is then held has its protective stop, at its size."""
+        self._doomed.discard(order.client_id)
+        slot = self.slots.get(order.trader)
+        if slot is None or slot.stop is None or order.purpose is Purpose.PROTECTIVE:
+            return
+        if self.book.held(slot.instrument.symbol):
+            self._protect(slot, slot.stop, actions)
+        elif order.purpose is Purpose.CLOSE:
+            slot.stop = None
+
+    def _state_fill(self, order: Order, fill: Fill, realised: Decimal) -> None:
+        position = self.book.positions[fill.instrument]
+        self._sink.filled(
+            order, fill, position, ledger.of_fill(realised, fill.fee), self.book.balance
+        )
+        slot = self.by_symbol.get(fill.instrument)
+        if slot is not None:
+            slot.realised += realised
+            slot.fees += fill.fee
+            self._refresh(slot)
+        else:
+            self.equity = float(self.book.equity())
+
+    def _foreign(self, report: Report, at_ns: int) -> Fill | None:
+        """A fill of an order that is not ours (closed at the venue by another): it counts."""
+        if report.kind is not ReportKind.FILLED or not report.signed:
+            return None
+        side = Side.BUY if report.signed > 0 else Side.SELL
+        order = self._planner.order(
+            report.instrument, self._owner(report.instrument), "", report.signed, report.time_ns
+        )
+        order.client_id, order.by, order.side = report.client_id, "venue", side
+        self.book.add(order)
+        booked = self.book.book(report, at_ns)
+        assert booked is not None
+        assert booked.fill is not None
+        if not report.done:
+            self.book.orders.pop(order.client_id, None)
+        self._state_fill(order, booked.fill, booked.realised)
+        return booked.fill
+
+    def _protect(self, slot: Slot, stop: Decimal, actions: list[Action]) -> None:
+        symbol = slot.instrument.symbol
+        held, price = self.book.held(symbol), slot.instrument.price(float(stop))
+        for other in list(self.book.orders.values()):
+            if other.instrument != symbol:
+                continue
+            if other.purpose in (Purpose.EXIT, Purpose.CLOSE):
+                return  # its end asks again
+            if other.purpose is Purpose.PROTECTIVE:
+                if other.remaining == abs(held) and other.stop_price == price:
+                    return
+                self._cancel(other, "engine", actions)
+        order = self._planner.order(symbol, slot.trader, slot.strategy, -held, self.now_ns)
+        order.type, order.stop_price = OrderType.STOP, price
+        order.reduce_only, order.purpose, order.tif = True, Purpose.PROTECTIVE, TimeInForce.GTC
+        self._reduce(slot, order, actions)
+
+    def unknown(self, client_id: str, reason: str) -> None:
+        """The outcome of a send is not known; it counts at worst case until the venue's word."""
+        order = self.book.orders.get(client_id)
+        if order is not None and order.status is not Status.UNKNOWN:
+            self.book.unknown(order)
+            self._sink.unknown(order, reason)
+
+    def _refresh(self, slot: Slot) -> None:
+        """Take the exact book into the floats that the next marks move from."""
+        position = self.book.positions.get(slot.instrument.symbol)
+        quantity, cost = (position.quantity, position.cost) if position else (ZERO, ZERO)
+        slot.units = float(quantity * slot.instrument.multiplier)
+        slot.cost = float(cost)
+        mark = self.book.marks.get(slot.instrument.symbol)
+        slot.unrealised = slot.units * mark - slot.cost if mark is not None else 0.0
+        self.equity = float(self.book.balance) + self._open_pnl()
+
+    def _open_pnl(self) -> float:
+        total = 0.0
+        for symbol in self.book.positions:
+            slot = self.by_symbol.get(symbol)
+            total += slot.unrealised if slot else float(self.book.unrealised(symbol))
+        return total

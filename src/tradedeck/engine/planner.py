@@ -1,0 +1,155 @@
+"""From a wish to orders: what to withdraw, what to reduce, what to increase. Decides no permission.
+
+A turn-around is two orders: one that closes (no permit needed) and one that opens (through the
+gate), so that a denied entry still leaves the exit done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from math import isfinite
+
+from tradedeck.engine import sizing
+from tradedeck.engine.sizing import SizingKind
+from tradedeck.engine.slot import Slot
+from tradedeck.execution.book import Book
+from tradedeck.trading.calendar import NS_PER_DAY
+from tradedeck.trading.money import ZERO
+from tradedeck.trading.order import Order, OrderType, Purpose, Side, TimeInForce
+from tradedeck.trading.signal import CancelRequest, OrderRequest, Signal, Wish
+
+
+@dataclass(slots=True)
+class Plan:
+    """Orders a wish leads to, in the order they are to be carried out."""
+
+    cancels: list[Order] = field(default_factory=list)
+    reduce: Order | None = None
+    increase: Order | None = None
+    stop: Decimal | None = None
+
+
+def utc_day_end(now_ns: int) -> int:
+    """The next 00:00 UTC after a time: the day boundary where no other is given."""
+    return (now_ns // NS_PER_DAY + 1) * NS_PER_DAY
+
+
+class Planner:
+    """Makes the orders of one account's traders."""
+
+    def __init__(
+        self, book: Book, new_id: Callable[[], str], day_end_ns: Callable[[int], int] | None
+    ) -> None:
+        self._book = book
+        self._new_id = new_id
+        self._day_end = day_end_ns or utc_day_end
+
+    def order(self, symbol: str, trader: str, strategy: str, signed: Decimal, now_ns: int) -> Order:
+        """A market order for `signed` units."""
+        name = self._new_id()
+        mark = self._book.marks.get(symbol)
+        price = None if mark is None else self._book.instruments[symbol].price(mark)
+        return Order(
+            name,
+            name,
+            self._book.account,
+            trader,
+            strategy,
+            symbol,
+            Side.BUY if signed > 0 else Side.SELL,
+            OrderType.MARKET,
+            abs(signed),
+            now_ns,
+            decision_price=price,
+        )
+
+    def plan(self, slot: Slot, wish: Wish, equity: float, now_ns: int) -> Plan:
+        """The orders that bring `slot` to what is wished."""
+        if isinstance(wish, Signal):
+            return self._signal(slot, wish, equity, now_ns)
+        if isinstance(wish, OrderRequest):
+            return self._request(slot, wish, now_ns)
+        return Plan(cancels=self._withdrawn(slot, wish))
+
+    def _withdrawn(self, slot: Slot, wish: CancelRequest) -> list[Order]:
+        return [
+            order
+            for order in self._own(slot)
+            if wish.order is None or wish.order in (order.id, order.client_id)
+        ]
+
+    def _own(self, slot: Slot) -> list[Order]:
+        return [o for o in self._book.orders.values() if o.trader == slot.trader]
+
+    def _signal(self, slot: Slot, wish: Signal, equity: float, now_ns: int) -> Plan:
+        plan, symbol = Plan(), slot.instrument.symbol
+        if not isfinite(wish.target) or (wish.stop is not None and not isfinite(wish.stop)):
+            msg = f"a signal for {wish.target} with the stop {wish.stop} is none"
+            raise ValueError(msg)
+        slot.signals += 1
+        held = self._book.held(symbol)
+        if self._book.orders:
+            own = self._own(slot)
+            in_flight = [order for order in own if order.purpose is not Purpose.PROTECTIVE]
+            plan.cancels = in_flight or own
+            if in_flight:
+                return plan  # what is in flight ends first; the next bar decides on a settled book
+        if wish.stop is not None:
+            plan.stop = slot.instrument.price(wish.stop)
+        same = (held > 0 and wish.target > 0) or (held < 0 and wish.target < 0)
+        if same and wish.target == slot.target:
+            plan.cancels = []
+            return plan
+        wanted = self._wanted(slot, wish, equity, plan.stop)
+        slot.target = wish.target
+        if held and not same:
+            plan.reduce = self._exit(slot, -held, now_ns)
+            held = ZERO
+        elif same and abs(wanted) < abs(held):
+            plan.reduce = self._exit(slot, wanted - held, now_ns)
+            return plan
+        if wish.target and (wanted != held or not wanted):
+            plan.increase = self.order(symbol, slot.trader, slot.strategy, wanted - held, now_ns)
+            if not wanted:
+                plan.increase.side = Side.BUY if wish.target > 0 else Side.SELL
+        return plan
+
+    def _wanted(self, slot: Slot, wish: Signal, equity: float, stop: Decimal | None) -> Decimal:
+        mark = self._book.marks.get(slot.instrument.symbol)
+        if not wish.target or mark is None:
+            return ZERO
+        of_equity = slot.sizing.kind is not SizingKind.UNITS
+        return sizing.units(
+            slot.sizing,
+            slot.instrument,
+            wish.target,
+            slot.instrument.price(mark),
+            Decimal(repr(equity)) if of_equity else ZERO,
+            stop,
+        )
+
+    def _exit(self, slot: Slot, signed: Decimal, now_ns: int) -> Order:
+        order = self.order(slot.instrument.symbol, slot.trader, slot.strategy, signed, now_ns)
+        order.reduce_only, order.purpose = True, Purpose.EXIT
+        return order
+
+    def _request(self, slot: Slot, wish: OrderRequest, now_ns: int) -> Plan:
+        for number in (wish.quantity, wish.limit_price, wish.stop_price):
+            if number is not None and not number.is_finite():
+                msg = f"an order with the number {number} is none"
+                raise ValueError(msg)
+        signed = wish.quantity if wish.side is Side.BUY else -wish.quantity
+        order = self.order(slot.instrument.symbol, slot.trader, slot.strategy, signed, now_ns)
+        order.side, order.type, order.tif = wish.side, wish.type, wish.tif
+        order.quantity = wish.quantity  # a negative one stays so, and is refused
+        if wish.tif is TimeInForce.DAY:
+            order.expires_ns = self._day_end(now_ns)
+        order.limit_price, order.stop_price = wish.limit_price, wish.stop_price
+        held = self._book.held(slot.instrument.symbol)
+        reduces = bool(held) and (held > 0) != (wish.side is Side.BUY)
+        if wish.reduce_only or (reduces and wish.quantity <= abs(held)):
+            order.reduce_only, order.purpose = True, Purpose.EXIT
+            return Plan(reduce=order)
+        return Plan(increase=order, stop=None)

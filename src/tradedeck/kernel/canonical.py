@@ -1,0 +1,67 @@
+"""Canonical JSON and its hash: the bytes that are chained, signed and compared.
+
+Keys sorted, no spaces, Decimals as plain strings. Floats are allowed only as observations
+(indicator inputs); NaN and infinities are refused because JSON has no word for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from math import isfinite
+from typing import Any, cast
+
+import orjson
+
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+
+
+def _default(value: object) -> object:
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, frozenset | set):
+        return sorted(cast("set[Any]", value))
+    raise TypeError(type(value).__name__)
+
+
+def decimal_text(value: Decimal) -> str:
+    """A Decimal without exponent, as people and JSON read it; refuses NaN and infinity."""
+    if not value.is_finite():
+        msg = "a money value was not finite"
+        raise ValueError(msg)
+    return format(value, "f")
+
+
+def encode(value: Any) -> bytes:
+    """Canonical bytes of a JSON-able value (dict, list, str, int, float, bool, None, Decimal).
+
+    Raises:
+        ValueError: a number that is not finite.
+        TypeError: a value that JSON has no word for.
+    """
+    data = orjson.dumps(value, default=_default, option=_OPTIONS)
+    if b"null" in data and not _finite(value):  # orjson writes NaN and infinities as null
+        msg = "a number was not finite"
+        raise ValueError(msg)
+    return data
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, Mapping):
+        return all(_finite(item) for item in cast("Mapping[Any, Any]", value).values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(_finite(item) for item in cast("Collection[Any]", value))
+    return True
+
+
+def decode(data: bytes | str) -> Any:
+    """The inverse of `encode`, but Decimals stay strings. Raises ValueError on bad JSON."""
+    return orjson.loads(data)
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 as lower-case hexadecimal."""
+    return hashlib.sha256(data).hexdigest()

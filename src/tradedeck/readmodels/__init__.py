@@ -1,0 +1,1 @@
+"""SELECT-only joins for screens. Never writes, never decides."""

@@ -1,0 +1,263 @@
+"""Everything the runner's parts share: one process, one loop, one writer; no locks needed.
+
+Owns the registers (accounts, traders, feeds, halts) and the two ways of saying things: entries in
+the journal and lines in the log. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from tradedeck.authority.ceiling import Ceiling
+from tradedeck.engine.account import AccountEngine
+from tradedeck.engine.actions import Action
+from tradedeck.engine.slot import Slot
+from tradedeck.execution.arming import Mode, Verdict
+from tradedeck.execution.halt import Halts
+from tradedeck.journal.log import Journal
+from tradedeck.kernel.clock import Clock
+from tradedeck.kernel.ids import new_id
+from tradedeck.marketdata.ports import DataMode, Feed, FeedState
+from tradedeck.runner.hosts import Hosts
+from tradedeck.runner.plan import AccountPlan, Plan, TraderPlan
+from tradedeck.runner.sink import JournalSink
+from tradedeck.trading.calendar import SessionTable
+from tradedeck.trading.facts import Kind
+from tradedeck.trading.fill import Fill
+from tradedeck.trading.instrument import Instrument
+from tradedeck.trading.market import Bar
+from tradedeck.venue.read import VenueAccount
+from tradedeck.venue.report import Report
+
+
+class TraderState(StrEnum):
+    """Where a trader is."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    FAULTED = "faulted"
+    BLOCKED = "blocked"
+
+
+class VenueLink(Protocol):
+    """What the runner needs of a venue; `runner/venue.py` has it for the paper exchange."""
+
+    @property
+    def connected(self) -> bool: ...
+    async def connect(self) -> None: ...
+    async def close(self) -> None: ...
+    async def instruments(self, instruments: list[Instrument]) -> None: ...
+    async def open_account(self, plan: AccountPlan) -> VenueAccount: ...
+    async def account(self, account: str) -> VenueAccount: ...
+    async def since(self, seq: int) -> list[Report]: ...
+    async def lookup(self, client_id: str) -> tuple[bool, list[Report]]: ...
+    def post(self, action: Action) -> None: ...
+    def post_bar(self, bar: Bar) -> None: ...
+    async def settle(self) -> tuple[list[Report], list[str], list[str]]: ...
+
+
+@dataclass(slots=True)
+class Trader:
+    """A trader at run time.
+
+    `held_back` is a pause or stop by a person that outlives restarts, whatever is desired.
+    """
+
+    plan: TraderPlan
+    state: TraderState = TraderState.STOPPED
+    reason: str = ""
+    slot: Slot | None = None
+    generation: int = 0
+    loaded: bool = False
+    hears_fills: bool = True
+    held_back: TraderState | None = None
+    held_reason: str = ""
+    faults: deque[int] = field(default_factory=lambda: deque(maxlen=20))
+    restart_at_ns: int | None = None
+    inputs: Mapping[str, float] = field(default_factory=dict[str, float])
+    last_bar: Bar | None = None
+    last_seen_ns: int | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether bars are given to its strategy."""
+        return self.loaded and self.state in (TraderState.RUNNING, TraderState.PAUSED)
+
+
+@dataclass(slots=True)
+class FeedRun:
+    """A feed at run time. `state` is what was journaled last."""
+
+    feed: Feed
+    spec: Mapping[str, Any]
+    state: FeedState | None = None
+    stale_checks: int = 0
+    tripped: bool = False
+    checked_ns: int = 0
+    lap: int = 0
+    fresh: bool = True
+
+
+@dataclass(slots=True)
+class Account:
+    """An account at run time."""
+
+    plan: AccountPlan
+    engine: AccountEngine
+    verdict: Verdict
+    reconciled: bool = False
+    reconcile_detail: str = "not checked yet"
+    equity_at_ns: int = 0
+
+    @property
+    def executes(self) -> bool:
+        """Whether orders can leave this account."""
+        return self.verdict.mode in (Mode.PAPER, Mode.LIVE)
+
+
+@dataclass(slots=True)
+class Tuning:
+    """Figures of the host's administrator, with their defaults."""
+
+    callback_deadline_s: float = 1.0
+    restarts_max: int = 3
+    restart_window_s: float = 600.0
+    restart_backoff_s: float = 1.0
+    equity_every_s: float = 0.25
+    telemetry_every_s: float = 0.25
+    desired_every_s: float = 5.0
+    cycles_max: int | None = None
+
+
+@dataclass(slots=True)
+class World:
+    """One runner's state. See the module's words."""
+
+    runner: str
+    clock: Clock
+    journal: Journal
+    sink: JournalSink
+    halts: Halts
+    hosts: Hosts
+    env: Mapping[str, str]
+    ceiling: Ceiling
+    link: VenueLink | None
+    calendar: Callable[[str], SessionTable]
+    make_feed: Callable[[Mapping[str, Any], Mapping[str, Instrument]], Feed]
+    day_end: Callable[[str, int], Callable[[int], int]]
+    log: Any
+    tuning: Tuning
+    instruments: dict[str, Instrument]
+    plan: Plan = field(default_factory=lambda: Plan(30.0))
+    document: dict[str, Any] = field(default_factory=dict)
+    generation: int = 0
+    accounts: dict[str, Account] = field(default_factory=dict)
+    traders: dict[str, Trader] = field(default_factory=dict)
+    feeds: dict[str, FeedRun] = field(default_factory=dict)
+    venue_seq: int = 0
+    pushed: list[Report] = field(default_factory=list)
+    fills: deque[tuple[str, Fill]] = field(default_factory=deque[tuple[str, Fill]])
+    bars: dict[str, Bar] = field(default_factory=dict)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    safe_point: deque[Callable[[], Any]] = field(default_factory=deque[Callable[[], Any]])
+    urgent: deque[Callable[[], Any]] = field(default_factory=deque[Callable[[], Any]])
+    on_commit: Callable[[int], None] = lambda _head: None
+    conditions: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    cycles: int = 0
+    signals_seen: int = 0
+    orders_sent: int = 0
+    saved_slots: set[str] = field(default_factory=set[str])
+    stopping: bool = False
+
+    def new_order_id(self) -> str:
+        """A fresh order id."""
+        return new_id("ord", self.clock.now_ns())
+
+    def fact(self, kind: Kind, body: dict[str, Any]) -> None:
+        """State a fact in this turn."""
+        self.journal.append(kind, body)
+
+    def commit(self) -> None:
+        """Make this turn durable and wake whoever pulls."""
+        if self.journal.dirty:
+            self.on_commit(self.journal.commit())
+
+    def condition(
+        self, subject: str, kind: str, status: str, reason: str, detail: str = ""
+    ) -> None:
+        """State a condition when it changes."""
+        if self.conditions.get((subject, kind)) == (status, reason):
+            return
+        self.conditions[subject, kind] = (status, reason)
+        self.fact(
+            Kind.CONDITION,
+            {
+                "subject": subject,
+                "type": kind,
+                "status": status,
+                "reason": reason,
+                "detail": detail[:500],
+            },
+        )
+
+    def set_state(self, trader: Trader, state: TraderState, reason: str) -> None:
+        """Move a trader to a state, and say so."""
+        if trader.state is state and trader.reason == reason:
+            return
+        self.fact(
+            Kind.TRADER_STATE,
+            {
+                "trader": trader.plan.id,
+                "old": trader.state.value,
+                "new": state.value,
+                "reason": reason[:500],
+            },
+        )
+        self.log.info(
+            "trader state",
+            trader=trader.plan.id,
+            old=trader.state.value,
+            new=state.value,
+            reason=reason[:200],
+        )
+        trader.state, trader.reason = state, reason
+        self.journal.put(f"trader/{trader.plan.id}", {"state": state.value, "reason": reason})
+        if trader.slot is not None:
+            trader.slot.conditions.running = state is TraderState.RUNNING
+
+    def engine_of(self, trader: Trader) -> AccountEngine:
+        """The engine of the trader's account."""
+        return self.accounts[trader.plan.account].engine
+
+    @property
+    def executing_accounts(self) -> int:
+        """Accounts that can send orders now."""
+        return sum(account.executes for account in self.accounts.values())
+
+    @property
+    def data_mode(self) -> str:
+        """Of all feeds together: replay, live_file, mixed or none."""
+        modes = {run.feed.data_mode.value for run in self.feeds.values()}
+        return "none" if not modes else modes.pop() if len(modes) == 1 else "mixed"
+
+    def feed_mode(self, trader: TraderPlan) -> str:
+        """Where the trader's prices come from."""
+        run = self.feeds.get(trader.feed)
+        return DataMode.REPLAY.value if run is None else run.feed.data_mode.value
+
+    @property
+    def mode(self) -> tuple[Mode, tuple[str, ...]]:
+        """The runner's mode: the highest verdict of its accounts, with what is unmet."""
+        verdicts = [account.verdict for account in self.accounts.values()]
+        for mode in (Mode.LIVE, Mode.PAPER, Mode.BLOCKED):
+            found = [verdict for verdict in verdicts if verdict.mode is mode]
+            if found:
+                return mode, tuple(sorted({r.value for v in found for r in v.reasons}))
+        return Mode.SIGNALS, ()

@@ -1,0 +1,1 @@
+"""The vocabulary everything shares: instruments, bars, orders, fills, positions. Pure values."""

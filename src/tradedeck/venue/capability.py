@@ -1,0 +1,68 @@
+"""What a venue declares of itself; the core picks each recovery path from this record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Idempotency(StrEnum):
+    """How long a client id protects against a second order."""
+
+    PERMANENT = "permanent"
+    WHILE_OPEN = "while_open"
+    WINDOW = "window"
+    NONE = "none"
+
+
+class Lookup(StrEnum):
+    """Which orders can be found by client id."""
+
+    ANY = "any"
+    OPEN_ONLY = "open_only"
+    NONE = "none"
+
+
+class Close(StrEnum):
+    """How a position can be closed without the risk of a flip."""
+
+    NATIVE_ALL = "native_all"
+    REDUCE_ONLY = "reduce_only"
+    NO_SHORT = "no_short"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A venue's declared behaviour, proved by the conformance cases.
+
+    `max_late_s`: how long after its send an order may still appear; `order_rate`: orders per
+    second; `log_since_id`: whether its log can be read from a sequence number.
+    """
+
+    venue: str
+    submit_idempotency: Idempotency
+    lookup_by_client_id: Lookup
+    log_since_id: bool
+    stream_resume: bool
+    cancel_all: str
+    dead_man_timer: bool
+    replace: str
+    close: Close
+    max_late_s: float
+    order_rate: float | None = None
+    heartbeat_s: float | None = None
+
+
+PAPER = Capability(
+    venue="paper",
+    submit_idempotency=Idempotency.PERMANENT,
+    lookup_by_client_id=Lookup.ANY,
+    log_since_id=True,
+    stream_resume=True,
+    cancel_all="native",
+    dead_man_timer=False,
+    replace="atomic",
+    close=Close.REDUCE_ONLY,
+    max_late_s=0.0,
+)

@@ -1,0 +1,474 @@
+"""The matching of the paper exchange: sans-I/O, the same code in backtests and in its own process.
+
+Owns the venue's side of the truth: balances, positions, working orders, report numbers. It knows
+who trades only by account name. Prices come from bars:
+
+- a market order fills at once at the last bar's close, at the bid or ask where the bar has sides,
+  else half the configured spread away, plus slippage;
+- a limit order fills when a later bar trades through it, at the limit, or at the open where the
+  bar opened beyond it; a stop triggers likewise and then pays slippage;
+- where one bar touches a stop and a limit, the stop is taken first (the pessimistic reading);
+- volume, where the bar has any and the account's model bounds it, makes partial fills; what is
+  left works on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from tradedeck.kernel.canonical import decimal_text
+from tradedeck.trading.instrument import Instrument
+from tradedeck.trading.market import Bar
+from tradedeck.trading.money import ONE, ZERO
+from tradedeck.trading.order import Order, OrderType, Side, TimeInForce
+from tradedeck.trading.position import Position
+from tradedeck.venue.model import ExchangeModel
+from tradedeck.venue.permit import Permit
+from tradedeck.venue.report import Report, ReportKind
+from tradedeck.venue.standing import VenueBook, Working, above_zero
+
+
+def _ended(entry: Working, reports: list[Report]) -> bool:
+    """Whether these reports end this order; they may end others (idle reducers) as well."""
+    client_id = entry.order.client_id
+    return any(report.done and report.client_id == client_id for report in reports)
+
+
+class PaperVenue:
+    """Matches orders of many accounts against bars.
+
+    Args:
+        instruments: by symbol; an order for another is rejected.
+        known: tells whether a client id was used before this object was made (None: never).
+    """
+
+    def __init__(
+        self, instruments: Mapping[str, Instrument], known: Callable[[str], bool] | None = None
+    ) -> None:
+        self._instruments = instruments
+        self._known = known
+        self._seen: set[str] = set()
+        self._bars: dict[str, Bar] = {}
+        self._used: dict[str, tuple[Bar, Decimal]] = {}
+        self.accounts: dict[str, VenueBook] = {}
+        self.positions: dict[tuple[str, str], Position] = {}
+        self.working: dict[str, dict[str, Working]] = {}
+        self.seq = 0
+        self._dirty: set[tuple[str, str, str]] = set()
+
+    def open_account(
+        self, account: str, currency: str, balance: Decimal, model: ExchangeModel
+    ) -> bool:
+        """Open an account, or change the frictions of one that exists; True when it is new."""
+        book = self.accounts.get(account)
+        if book is not None:
+            book.model = model
+            return False
+        self.accounts[account] = VenueBook(currency, balance, model)
+        self._dirty.add(("account", account, ""))
+        return True
+
+    def submit(self, order: Order, permit: Permit) -> list[Report]:
+        """See the `Submit` port."""
+        permit.spend(order.id)
+        return self.place(order)
+
+    def reduce(self, order: Order) -> list[Report]:
+        """See the `Reduce` port; an order that is not reduce-only is refused."""
+        if not order.reduce_only:
+            msg = f"order {order.id} was not reduce-only"
+            raise PermissionError(msg)
+        return self.place(order)
+
+    def cancel(self, order: Order) -> list[Report]:
+        """See the `Reduce` port."""
+        return self.cancel_id(order.instrument, order.client_id, order.created_ns)
+
+    def place(self, order: Order) -> list[Report]:
+        """Take an order as the wire brought it; a client id used before has no second effect."""
+        client_id = order.client_id
+        if client_id in self._seen or (self._known is not None and self._known(client_id)):
+            return []
+        self._seen.add(client_id)
+        fault = self._fault(order)
+        if fault:
+            return [
+                self._report(ReportKind.REJECTED, order, order.created_ns, done=True, reason=fault)
+            ]
+        entry = Working(order, order.quantity, order.limit_price, order.stop_price)
+        bar = self._bars[order.instrument]
+        reports = self._arrive(entry, bar)
+        if entry.left and not _ended(entry, reports):
+            self._rest(entry, reports, bar.end_ns)
+        return reports
+
+    def _fault(self, order: Order) -> str:
+        instrument = self._instruments.get(order.instrument)
+        if order.account not in self.accounts:
+            return "ACCOUNT_UNKNOWN"
+        if instrument is None:
+            return "INSTRUMENT_UNKNOWN"
+        if not above_zero(order.quantity) or not instrument.on_step(order.quantity):
+            return "QUANTITY_INVALID"
+        if order.instrument not in self._bars:
+            return "NO_MARKET"
+        if order.type is OrderType.LIMIT and not above_zero(order.limit_price):
+            return "LIMIT_PRICE_MISSING"
+        if order.type is OrderType.STOP and not above_zero(order.stop_price):
+            return "STOP_PRICE_MISSING"
+        if order.reduce_only and not self._held(order):
+            return "REDUCE_NOTHING_HELD"
+        return ""
+
+    def _arrive(self, entry: Working, bar: Bar) -> list[Report]:
+        """Meet the standing market: fill, kill or leave to rest."""
+        order = entry.order
+        buy = order.side is Side.BUY
+        price = self._touch(order, bar.close, buy=buy, bar=bar)
+        if order.type is OrderType.STOP:
+            assert entry.stop_price is not None
+            if (price < entry.stop_price) if buy else (price > entry.stop_price):
+                return []
+            entry.triggered = True
+        elif order.type is OrderType.LIMIT:
+            assert entry.limit_price is not None
+            if (price > entry.limit_price) if buy else (price < entry.limit_price):
+                return self._kill_if_immediate(entry, bar.end_ns, [])
+        if order.tif is TimeInForce.FOK and self._available(entry, bar) < entry.left:
+            return self._kill_if_immediate(entry, bar.end_ns, [])
+        if order.type is not OrderType.LIMIT:
+            price = self._slip(order, price, buy=buy)
+        reports = self._fill(entry, price, bar, "taker")
+        return self._kill_if_immediate(entry, bar.end_ns, reports)
+
+    def _kill_if_immediate(
+        self, entry: Working, time_ns: int, reports: list[Report]
+    ) -> list[Report]:
+        tif = entry.order.tif
+        if entry.left and tif in (TimeInForce.IOC, TimeInForce.FOK) and not _ended(entry, reports):
+            self._end(entry, ReportKind.CANCELLED, f"{tif}_UNFILLED", time_ns, reports)
+        return reports
+
+    def _rest(self, entry: Working, reports: list[Report], time_ns: int) -> None:
+        order = entry.order
+        self.working.setdefault(order.instrument, {})[order.client_id] = entry
+        self._dirty.add(("order", order.instrument, order.client_id))
+        if not reports:
+            reports.append(self._report(ReportKind.ACCEPTED, order, time_ns))
+
+    def bar(self, bar: Bar) -> list[Report]:
+        """Take the next bar of an instrument: match what rests, expire what is over."""
+        self._bars[bar.instrument] = bar
+        resting = self.working.get(bar.instrument)
+        if not resting:
+            return []
+        reports: list[Report] = []
+        stops_first = sorted(resting.values(), key=lambda w: w.order.type is OrderType.LIMIT)
+        for entry in stops_first:
+            if entry.order.client_id not in resting:
+                continue
+            expires = entry.order.expires_ns
+            if expires is None or bar.time_ns < expires:
+                self._match(entry, bar, reports)
+            if expires is not None and bar.end_ns >= expires and entry.order.client_id in resting:
+                self._end(entry, ReportKind.EXPIRED, "TIME_IN_FORCE", bar.end_ns, reports)
+        return reports
+
+    def _match(self, entry: Working, bar: Bar, reports: list[Report]) -> None:
+        order = entry.order
+        buy = order.side is Side.BUY
+        at_open = self._touch(order, bar.open, buy=buy, bar=bar)
+        if order.type is OrderType.MARKET or entry.triggered:
+            price = self._slip(order, at_open, buy=buy)
+        elif order.type is OrderType.STOP:
+            stop = entry.stop_price
+            assert stop is not None
+            reach = self._touch(order, bar.high if buy else bar.low, buy=buy, bar=bar)
+            if (reach < stop) if buy else (reach > stop):
+                return
+            entry.triggered = True
+            self._changed(entry)
+            price = self._slip(order, max(stop, at_open) if buy else min(stop, at_open), buy=buy)
+        else:
+            limit = entry.limit_price
+            assert limit is not None
+            reach = self._touch(order, bar.low if buy else bar.high, buy=buy, bar=bar)
+            if (reach > limit) if buy else (reach < limit):
+                return
+            price = min(limit, at_open) if buy else max(limit, at_open)
+        filled: list[Report] = []
+        if order.tif is not TimeInForce.FOK or self._available(entry, bar) >= entry.left:
+            filled = self._fill(entry, price, bar, "maker")
+        reports += self._kill_if_immediate(entry, bar.end_ns, filled)
+
+    def _fill(self, entry: Working, price: Decimal, bar: Bar, liquidity: str) -> list[Report]:
+        """Exchange what volume and reduce-only allow; returns the reports."""
+        order = entry.order
+        available = self._available(entry, bar)
+        if not available:
+            return []
+        capped = order.reduce_only and available < entry.left and available == self._held(order)
+        if bar.volume:
+            self._used[order.instrument] = (bar, self._used_of(bar) + available)
+        reports = [self._book(entry, available, price, bar.end_ns, liquidity)]
+        if capped:
+            self._end(entry, ReportKind.CANCELLED, "REDUCE_DONE", bar.end_ns, reports)
+        if self.working.get(order.instrument):
+            self._drop_idle_reducers(order, bar.end_ns, reports)
+        return reports
+
+    def _book(
+        self, entry: Working, units: Decimal, price: Decimal, time_ns: int, liquidity: str
+    ) -> Report:
+        order = entry.order
+        instrument = self._instruments[order.instrument]
+        account = self.accounts[order.account]
+        key = (order.account, order.instrument)
+        position = self.positions.get(key)
+        if position is None:
+            position = self.positions[key] = Position(*key, order.trader)
+        signed = units if order.side is Side.BUY else -units
+        realised = position.apply(signed, price, instrument.multiplier, time_ns)
+        fee = account.model.fee(units * price * instrument.multiplier)
+        account.balance += realised - fee
+        entry.filled += units
+        done = not entry.left
+        if done:
+            self._forget(order)
+        else:
+            self._changed(entry)
+        self._dirty.add(("position", *key))
+        self._dirty.add(("account", order.account, ""))
+        self.seq += 1
+        return Report(
+            self.seq,
+            ReportKind.FILLED,
+            order.client_id,
+            order.account,
+            order.instrument,
+            order.client_id,
+            time_ns,
+            units,
+            price,
+            fee,
+            signed,
+            done,
+            "",
+            None,
+            liquidity,
+        )
+
+    def _changed(self, entry: Working) -> None:
+        """What rests is kept as it stands now, so that a restart neither fills nor waits twice."""
+        order = entry.order
+        if order.client_id in self.working.get(order.instrument, {}):
+            self._dirty.add(("order", order.instrument, order.client_id))
+
+    def _forget(self, order: Order) -> None:
+        resting = self.working.get(order.instrument)
+        if resting is not None and resting.pop(order.client_id, None) is not None:
+            self._dirty.add(("order", order.instrument, order.client_id))
+
+    def _end(
+        self, entry: Working, kind: ReportKind, reason: str, time_ns: int, reports: list[Report]
+    ) -> None:
+        self._forget(entry.order)
+        reports.append(self._report(kind, entry.order, time_ns, done=True, reason=reason))
+
+    def _drop_idle_reducers(self, order: Order, time_ns: int, reports: list[Report]) -> None:
+        """Resting reduce-only orders that a fill left nothing to reduce (flat, turned) end."""
+        for entry in list(self.working[order.instrument].values()):
+            other = entry.order
+            if other.reduce_only and other.account == order.account and not self._held(other):
+                self._end(entry, ReportKind.CANCELLED, "REDUCE_DONE", time_ns, reports)
+
+    def cancel_id(self, instrument: str, client_id: str, time_ns: int) -> list[Report]:
+        """Withdraw a working order; one that is not working answers with nothing."""
+        entry = self.working.get(instrument, {}).get(client_id)
+        if entry is None:
+            return []
+        reports: list[Report] = []
+        self._end(entry, ReportKind.CANCELLED, "REQUESTED", self._now(instrument, time_ns), reports)
+        return reports
+
+    def replace(
+        self,
+        instrument: str,
+        client_id: str,
+        quantity: Decimal | None,
+        limit_price: Decimal | None,
+        stop_price: Decimal | None,
+    ) -> list[Report]:
+        """Change the terms of a working order at once; a total not above its fills ends it.
+
+        Raises:
+            ValueError: a quantity off the step or a price not above zero; nothing was changed.
+        """
+        entry = self.working.get(instrument, {}).get(client_id)
+        if entry is None:
+            return []
+        self._check_terms(self._instruments[instrument], quantity, (limit_price, stop_price))
+        bar = self._bars[instrument]
+        reports: list[Report] = []
+        if quantity is not None and quantity <= entry.filled:
+            self._end(entry, ReportKind.CANCELLED, "REPLACED_BELOW_FILLED", bar.end_ns, reports)
+            return reports
+        entry.quantity = entry.quantity if quantity is None else quantity
+        entry.limit_price = entry.limit_price if limit_price is None else limit_price
+        entry.stop_price = entry.stop_price if stop_price is None else stop_price
+        self._dirty.add(("order", instrument, client_id))
+        report = self._report(
+            ReportKind.REPLACED,
+            entry.order,
+            bar.end_ns,
+            quantity=entry.quantity,
+            price=entry.limit_price,
+        )
+        report.stop_price = entry.stop_price
+        reports.append(report)
+        reports += self._arrive(entry, bar)
+        return reports
+
+    @staticmethod
+    def _check_terms(
+        instrument: Instrument, quantity: Decimal | None, prices: tuple[Decimal | None, ...]
+    ) -> None:
+        if quantity is not None and not (quantity.is_finite() and instrument.on_step(quantity)):
+            msg = f"the quantity {quantity} was not a multiple of {instrument.step}"
+            raise ValueError(msg)
+        for price in prices:
+            if price is not None and not (price.is_finite() and price > 0):
+                msg = f"the price {price} was not above zero"
+                raise ValueError(msg)
+
+    def _touch(self, order: Order, observed: float, *, buy: bool, bar: Bar) -> Decimal:
+        """The side of the market this order meets when mid or last is `observed`."""
+        instrument = self._instruments[order.instrument]
+        if bar.bid is not None and bar.ask is not None:
+            if observed == bar.close:
+                return instrument.price(bar.ask if buy else bar.bid)
+            half = (bar.ask - bar.bid) / 2
+            return instrument.price(observed + half if buy else observed - half)
+        price = instrument.price(observed)
+        half_spread = self.accounts[order.account].model.half_spread
+        return self._away(instrument, price, half_spread, buy=buy) if half_spread else price
+
+    def _slip(self, order: Order, price: Decimal, *, buy: bool) -> Decimal:
+        slippage = self.accounts[order.account].model.slippage
+        if not slippage:
+            return price
+        return self._away(self._instruments[order.instrument], price, slippage, buy=buy)
+
+    @staticmethod
+    def _away(instrument: Instrument, price: Decimal, share: Decimal, *, buy: bool) -> Decimal:
+        moved = price * (ONE + share if buy else ONE - share)
+        return (moved / instrument.tick).to_integral_value() * instrument.tick
+
+    def _used_of(self, bar: Bar) -> Decimal:
+        used = self._used.get(bar.instrument)
+        return used[1] if used is not None and used[0] is bar else ZERO
+
+    def _available(self, entry: Working, bar: Bar) -> Decimal:
+        """Units that may fill now, on the quantity grid."""
+        order = entry.order
+        wanted = entry.left
+        if order.reduce_only:
+            wanted = min(wanted, self._held(order))
+        share = self.accounts[order.account].model.volume_share_max
+        if share is None or bar.volume <= 0:
+            return wanted
+        whole = Decimal(int(bar.volume)) * share
+        bound = self._instruments[order.instrument].quantity(whole - self._used_of(bar))
+        return max(ZERO, min(wanted, bound))
+
+    def _held(self, order: Order) -> Decimal:
+        """Units the order could reduce."""
+        position = self.positions.get((order.account, order.instrument))
+        if position is None or (position.quantity > 0) == (order.side is Side.BUY):
+            return ZERO
+        return abs(position.quantity)
+
+    def _now(self, instrument: str, fallback_ns: int) -> int:
+        bar = self._bars.get(instrument)
+        return fallback_ns if bar is None else bar.end_ns
+
+    def _report(
+        self,
+        kind: ReportKind,
+        order: Order,
+        time_ns: int,
+        *,
+        quantity: Decimal = ZERO,
+        price: Decimal | None = None,
+        fee: Decimal = ZERO,
+        signed: Decimal = ZERO,
+        done: bool = False,
+        reason: str = "",
+        liquidity: str = "taker",
+    ) -> Report:
+        self.seq += 1
+        return Report(
+            self.seq,
+            kind,
+            order.client_id,
+            order.account,
+            order.instrument,
+            order.client_id,
+            time_ns,
+            quantity,
+            price,
+            fee,
+            signed,
+            done,
+            reason,
+            None,
+            liquidity,
+        )
+
+    def last_bars(self) -> dict[str, Bar]:
+        """The bar the venue last saw of each instrument."""
+        return self._bars
+
+    def changes(self) -> dict[str, Any]:
+        """State rows changed since the last call: name → body, or None where a row is gone."""
+        rows: dict[str, Any] = {}
+        for kind, first, second in self._dirty:
+            name = f"{kind}/{first}/{second}" if second else f"{kind}/{first}"
+            rows[name] = self._row(kind, first, second)
+        self._dirty.clear()
+        return rows
+
+    def _row(self, kind: str, first: str, second: str) -> Any:
+        if kind == "account":
+            book = self.accounts[first]
+            return {"currency": book.currency, "balance": decimal_text(book.balance)}
+        if kind == "position":
+            multiplier = self._instruments[second].multiplier
+            return self.positions[first, second].to_body(multiplier)
+        entry = self.working.get(first, {}).get(second)
+        if entry is None:
+            return None
+        return entry.to_row()
+
+    def restore(self, rows: Mapping[str, Any], seq: int) -> None:
+        """Take back what `changes` gave, after a restart; frictions come with `open_account`."""
+        self.seq = seq
+        for name, row in rows.items():
+            kind, _, rest = name.partition("/")
+            if row is None:
+                continue
+            if kind == "account":
+                self.accounts[rest] = VenueBook(
+                    row["currency"], Decimal(row["balance"]), ExchangeModel()
+                )
+            elif kind == "position":
+                position = Position.from_body(row)
+                self.positions[position.account, position.instrument] = position
+            elif kind == "order":
+                entry = Working.from_row(row)
+                order = entry.order
+                self.working.setdefault(order.instrument, {})[order.client_id] = entry
+            elif kind == "bar":
+                self._bars[rest] = Bar(*row)

@@ -1,0 +1,1 @@
+"""Bounded jobs, and the backtest that a person runs on the host. Holds no trading credential."""

@@ -1,0 +1,115 @@
+"""The api's application in this process, without sockets, under a clock that the test moves.
+
+Store, front, routes and the application of the host are the real ones; the runner is played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tradedeck.adapters.bus.memory import MemoryBus, MemoryHub
+from tradedeck.adapters.bus.types import Message
+from tradedeck.api import desk
+from tradedeck.api.app import create_app
+from tradedeck.api.context import Context
+from tradedeck.api.host import create_host_app
+from tradedeck.api.wiring import open_context
+from tradedeck.authority.envelope import Verifier
+from tradedeck.identity import service
+from tradedeck.identity.types import Role
+from tradedeck.kernel.clock import ManualClock, parse_ns
+from tradedeck.settings import Settings
+
+START_NS = parse_ns("2026-11-20T14:00:00Z")
+ORIGIN = "http://deck.test"
+
+
+@dataclass(slots=True)
+class PlayedRunner:
+    """Takes commands as a runner would: verified, then kept."""
+
+    bus: MemoryBus
+    verifier: Verifier
+    clock: ManualClock
+    bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    hints: list[int] = field(default_factory=list[int])
+    refuse: tuple[str, str] | None = None
+
+    async def listen(self) -> None:
+        """Serve the runner's subjects."""
+        await self.bus.serve("cmd.local", self._command)
+        await self.bus.serve("desired.hint.local", self._hint)
+
+    async def _command(self, message: Message) -> Any:
+        opened = self.verifier.open(message.data, kind="command", now_ns=self.clock.now_ns())
+        self.bodies.append(opened.body)
+        if self.refuse is not None:
+            code, detail = self.refuse
+            return {"id": opened.id, "accepted": False, "code": code, "detail": detail}
+        return {"id": opened.id, "accepted": True, "code": "", "detail": ""}
+
+    async def _hint(self, message: Message) -> Any:
+        self.hints.append(message.json()["generation"])
+
+
+@dataclass(slots=True)
+class Plane:
+    """The application and what stands around it."""
+
+    context: Context
+    clock: ManualClock
+    hub: MemoryHub
+    runner: PlayedRunner
+    app: Any
+    host: httpx.AsyncClient
+
+    def anonymous(self, **headers: str) -> httpx.AsyncClient:
+        """A client without a credential."""
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app, raise_app_exceptions=False),
+            base_url=ORIGIN,
+            headers=headers,
+        )
+
+    async def client(self, role: Role = Role.ADMIN) -> httpx.AsyncClient:
+        """A client with a bearer token of `role`."""
+        now = self.clock.now_ns()
+        issued = await self.context.store.write(
+            lambda w: service.create_token(
+                w, name=f"t-{role}", role=role, days=30, who=service.HOST, now_ns=now
+            )
+        )
+        return self.anonymous(authorization=f"Bearer {issued.secret}")
+
+    async def browser(self, role: Role = Role.ADMIN) -> httpx.AsyncClient:
+        """A client that signed in by a link and sends what our own page sends."""
+        link = (await self.host.post("/host/sign-in-link", json={"role": role})).json()
+        client = self.anonymous(**{"x-tradedeck-request": "1", "origin": ORIGIN})
+        answer = await client.post("/api/v1/sessions", json={"token": link["token"]})
+        answer.raise_for_status()
+        return client
+
+    async def code(self) -> str:
+        """A step-up code, as the host prints it."""
+        return str((await self.host.post("/host/step-up")).json()["code"])
+
+
+@asynccontextmanager
+async def plane(home: Path, **settings: Any) -> AsyncGenerator[Plane]:
+    """An open control plane on `home`, until the block ends."""
+    given = Settings.model_validate({"home": home, "port": 0, **settings})
+    clock, hub = ManualClock(START_NS), MemoryHub()
+    async with open_context(given, hub.connect(), clock=clock) as context:
+        await desk.serve_runner(context)
+        verifier = Verifier(context.key.verify_key(), "local")
+        runner = PlayedRunner(hub.connect(), verifier, clock)
+        await runner.listen()
+        transport = httpx.ASGITransport(create_host_app(context))
+        host = httpx.AsyncClient(transport=transport, base_url="http://host")
+        yield Plane(context, clock, hub, runner, create_app(context), host)

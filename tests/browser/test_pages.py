@@ -1,0 +1,211 @@
+"""Every page: accessible in both themes, within 360 px, by keyboard alone, without a complaint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import settled
+from tests.browser.deck import ACCOUNT, Deck, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+PAGES = [
+    "/", "/traders", "/traders?deploy=true", "/traders/apple-ema",
+    "/traders/ibm-momentum?tab=parameters", "/traders/goog-breakout?strategy=ema-cross",
+    "/orders", "/orders?tab=positions", "/orders?tab=fills", "/orders?tab=trades",
+    "/orders?tab=ledger", "/backtests", "/config", "/config?tab=raw", "/config?tab=versions",
+    "/config?tab=conditions", "/operations", "/operations?tab=feeds", "/operations?tab=logs",
+    "/operations?tab=metrics", "/audit",
+]  # fmt: skip
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.fixture(autouse=True)
+def _something_to_see(deck: Deck) -> None:
+    """Pages are judged with rows in them, and held still while they are."""
+    deck.play(lambda: len(deck.open_positions()) > 0 and len(deck.get("/trades")["items"]) > 0,
+              "a position and a round trip")  # fmt: skip
+
+
+def serious(page: Page, options: str) -> list[str]:
+    """Findings of axe that keep somebody out, with where they are."""
+    found: dict[str, Any] = page.evaluate(
+        f"axe.run(document, {{ resultTypes: ['violations'], {options} }})"
+    )
+    return [
+        f"{page.url}: {violation['id']} {[node['target'] for node in violation['nodes'][:4]]}"
+        for violation in found["violations"]
+        if violation["impact"] in SERIOUS
+    ]
+
+
+def themed(page: Page, scheme: str) -> None:
+    """Until the theme is there, and no colour is on its way any more."""
+    page.emulate_media(color_scheme=scheme)
+    expect(page.locator(f"html[data-theme={scheme}]")).to_have_count(1)
+    page.evaluate("""() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
+        () => Promise.allSettled(document.getAnimations().filter((each) => each.playState
+            === 'running' && each.effect.getComputedTiming().endTime < 5000)
+            .map((each) => each.finished)).then(() => done(null)))))""")
+
+
+def both_themes(page: Page, axe: str) -> list[str]:
+    """All rules in the dark; in the light those of colour, which alone can differ."""
+    page.evaluate(axe)
+    themed(page, "dark")
+    found = serious(page, "")
+    themed(page, "light")
+    return found + serious(page, "runOnly: ['color-contrast', 'link-in-text-block']")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_keeps_nobody_out_and_fits_the_smallest_phone(
+    new_page: Callable[..., Page], axe: str, path: str
+) -> None:
+    # Colours that are half-way through a transition have no contrast to judge.
+    page = new_page(reduced_motion="reduce")
+    page.goto(path)
+    settled(page)
+    assert both_themes(page, axe) == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert (
+        page.evaluate("""() => ['html', 'main', 'dialog[open]']
+        .map((selector) => document.querySelector(selector))
+        .filter((element) => element && element.scrollWidth > element.clientWidth)
+        .map((element) => {
+            const edge = element.getBoundingClientRect().right;
+            const wide = [...element.querySelectorAll('*')].find((each) =>
+                each.getBoundingClientRect().right > edge + 1 && !each.closest('.table-wrap'));
+            return `${element.tagName} ${element.scrollWidth}: ${wide?.outerHTML.slice(0, 160)}`;
+        })""")
+        == []
+    )
+
+
+@pytest.mark.parametrize("key", ["Shift+K", "Control+k", "?"])
+def test_a_dialog_keeps_nobody_out(new_page: Callable[..., Page], axe: str, key: str) -> None:
+    page = new_page(reduced_motion="reduce")
+    page.goto("/")
+    settled(page)
+    page.keyboard.press(key)
+    expect(page.locator("dialog[open]")).to_be_visible()
+    assert both_themes(page, axe) == []
+
+
+def test_rail_and_kill_stay_on_every_page(new_page: Callable[..., Page]) -> None:
+    for width in (1440, 390):
+        page = new_page(width, 844)
+        for path in ("/", "/orders?tab=ledger", "/operations?tab=metrics"):
+            page.goto(path)
+            settled(page)
+            page.locator("main").evaluate("element => element.scrollTo(0, element.scrollHeight)")
+            expect(page.get_by_text("PAPER", exact=True).first).to_be_in_viewport()
+            kill = page.get_by_role("button", name="Kill").filter(visible=True).first
+            expect(kill).to_be_in_viewport()
+
+
+def test_letters_go_to_every_page(page: Page) -> None:
+    page.goto("/")
+    settled(page)
+    for letter, address in {
+        "t": "/traders", "o": "/orders", "b": "/backtests", "f": "/config", "p": "/operations",
+        "a": "/audit", "c": "/",
+    }.items():  # fmt: skip
+        page.keyboard.press("g")
+        page.keyboard.press(letter)
+        expect(page).to_have_url(re.compile(rf"//[^/]+{address}(\?|$)"))
+
+
+def test_the_palette_goes_and_gives_back_the_focus(page: Page) -> None:
+    page.goto("/")
+    settled(page)
+    page.keyboard.press("Control+k")
+    command = page.get_by_role("combobox", name="Command")
+    expect(command).to_be_focused()
+    page.keyboard.type("open goog")
+    expect(page.get_by_role("option", selected=True)).to_contain_text("goog-breakout")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/traders/goog-breakout$"))
+    expect(page.locator("dialog[open]")).to_have_count(0)
+
+
+def test_where_the_focus_is_can_be_seen(page: Page) -> None:
+    page.goto("/")
+    settled(page)
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        seen = page.evaluate("""() => {
+            const element = document.activeElement;
+            if (!element || element === document.body) return null;
+            const style = getComputedStyle(element);
+            return { what: element.outerHTML.slice(0, 120),
+                visible: style.outlineStyle !== 'none' || style.boxShadow !== 'none' };
+        }""")
+        assert seen is None or seen["visible"], seen["what"]
+
+
+@pytest.mark.parametrize("key", ["Shift+K", "Control+k", "?"])
+def test_a_dialog_keeps_the_focus_and_closes_with_escape(page: Page, key: str) -> None:
+    page.goto("/")
+    settled(page)
+    page.keyboard.press(key)
+    dialog = page.locator("dialog[open]")
+    expect(dialog).to_be_visible()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        # Between the last and the first control the browser's own frame may hold it.
+        assert page.evaluate("""() => document.activeElement === document.body
+            || Boolean(document.activeElement.closest('dialog[open]'))""")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_kill_by_keyboard_needs_to_be_held(page: Page, deck: Deck) -> None:
+    page.goto("/")
+    settled(page)
+    page.keyboard.press("Shift+K")
+    hold = page.get_by_role("button", name="Hold to pause")
+    hold.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(hold).to_have_attribute("data-holding", "false")
+    assert deck.status()["halts"] == []
+    page.keyboard.down("Space")
+    expect(page.get_by_text("Confirmed by the runner")).to_be_visible()
+    page.keyboard.up("Space")
+    until(lambda: deck.status()["halts"], "the halt")
+    expect(page.locator("main").get_by_text("Entries paused: all")).to_be_visible()
+    deck.lift()
+    expect(page.locator("main").get_by_text("Entries paused: all")).to_have_count(0)
+
+
+def test_a_bar_is_chosen_by_arrow_keys_and_says_why(page: Page) -> None:
+    page.goto("/traders/apple-ema")
+    settled(page)
+    chart = page.get_by_role("group", name="Prices of AAPL")
+    chart.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page).to_have_url(re.compile("at="))
+    expect(page.get_by_text("chosen bar")).to_be_visible()
+
+
+def test_the_rail_says_what_trades(page: Page, deck: Deck) -> None:
+    page.goto("/")
+    rail = page.locator(".rail")
+    expect(rail).to_contain_text("PAPER")
+    expect(rail).to_contain_text("replay")
+    expect(rail).to_contain_text("4 running")
+    expect(rail).to_contain_text("owner")
+    price = page.locator("main").get_by_text(ACCOUNT).first
+    expect(price).to_be_visible()
+    before = deck.trader("apple-ema")["last_bar"]
+    shown = page.get_by_text("as of ").first
+    old = shown.inner_text()
+    deck.act("/feeds/us-daily/replay", {"paused": False, "speed": 4})
+    expect(shown).not_to_have_text(old)
+    until(lambda: deck.trader("apple-ema")["last_bar"] != before, "another bar")

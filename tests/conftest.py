@@ -1,0 +1,86 @@
+"""What holds for every test: no network but loopback, and the same fuzz examples each run."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A host's environment must not decide what a test sees: it is cleared of our variables.
+OWN_PREFIXES = ("TRADEDECK_", "TRADING_", "LIVE_", "PAPER_", "BROKER_", "STRICT_LIVE", "RUNTIME_")
+# The soak's own knobs, given on the command line of `make soak`.
+KEPT = {"TRADEDECK_SOAK_COUNT", "TRADEDECK_SOAK_SEED"}
+
+settings.register_profile(
+    "house",
+    derandomize=True,
+    deadline=None,
+    max_examples=50,
+    database=None,
+    # Two workers share two cores with browsers: slow generation is no finding.
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("house")
+
+
+class OutsideNetworkRefused(RuntimeError):
+    """A test tried to reach something that is not on this machine."""
+
+
+def is_loopback(address: Any) -> bool:
+    """Whether a socket address stays on this machine (unix sockets do)."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0]).split("%")[0]
+    if host in {"localhost", ""}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse_outside(address: Any) -> None:
+    if not is_loopback(address):
+        raise OutsideNetworkRefused(f"tests may reach loopback only, not {address!r}")
+
+
+class GuardedSocket(socket.socket):
+    """A socket that cannot leave the machine."""
+
+    def connect(self, address: Any) -> None:
+        refuse_outside(address)
+        super().connect(address)
+
+    def connect_ex(self, address: Any) -> int:
+        refuse_outside(address)
+        return super().connect_ex(address)
+
+    def sendto(self, *arguments: Any) -> int:
+        refuse_outside(arguments[-1])
+        return super().sendto(*arguments)
+
+
+def pytest_configure() -> None:
+    for name in list(os.environ):
+        if name.startswith(OWN_PREFIXES) and name not in KEPT:
+            del os.environ[name]
+    socket.socket = GuardedSocket  # type: ignore[misc] # the guard replaces the class itself
+    real_getaddrinfo = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *arguments: Any, **keywords: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else (host or "")
+        refuse_outside((name, 0))
+        return real_getaddrinfo(host, *arguments, **keywords)
+
+    socket.getaddrinfo = getaddrinfo
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any) -> None:
+    """Each test that starts something without saying where gets a home that is nobody's."""
+    monkeypatch.setenv("TRADEDECK_HOME", str(tmp_path_factory.getbasetemp() / "no-home"))

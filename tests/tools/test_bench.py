@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import bench
+
+FIGURE = {"name": "x", "value": 2.0, "unit": "s"}
+
+
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [
+        ({}, True),
+        ({"bound": 2.0}, True),
+        ({"bound": 1.9}, False),
+        ({"bound": 2.0, "better": "more"}, True),
+        ({"bound": 2.1, "better": "more"}, False),
+    ],
+)
+def test_bounds(more: dict[str, Any], kept: bool) -> None:
+    assert bench.met(FIGURE | more) is kept
+    assert bench.line(FIGURE | more).startswith("NO") is not kept
+
+
+def test_a_missed_bound_fails_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "BENCHES", tmp_path)
+    (tmp_path / "one.py").write_text(
+        'print(\'noise\'); print(\'{"name": "n", "value": 3, "unit": "s", "bound": 2}\')\n'
+    )
+    (tmp_path / "_helper.py").write_text("raise SystemExit(3)\n")
+    assert bench.main([]) == 1
+    assert "1 benches, 1 bounds missed" in capsys.readouterr().out
+    (tmp_path / "one.py").write_text('print(\'{"name": "n", "value": 1, "unit": "s"}\')\n')
+    assert bench.main(["one"]) == 0
+    # A name that is no bench has measured nothing.
+    assert bench.main(["two"]) == 1

@@ -1,0 +1,216 @@
+"""The live path with real processes: bar received → strategy host → gate → fsync → venue → fill.
+
+A runner and an exchange on a home of their own; an EMA cross that turns at each bar's whim. Times
+are the journals' own: from the bar's delivery to the entry of its last fill. Beside it, from the
+same minute and the same disk, what one fsync of 4 KiB costs. Then the kill: 50 positions and 50
+resting orders flattened in process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tradedeck.adapters.bus import server
+from tradedeck.engine.account import AccountEngine
+from tradedeck.engine.actions import CancelOrder
+from tradedeck.execution.book import Book
+from tradedeck.execution.halt import Halts
+from tradedeck.journal.log import Journal
+from tradedeck.kernel.signing import SigningKey
+from tradedeck.risk.limits import Limits
+from tradedeck.runner.sink import JournalSink
+from tradedeck.trading.instrument import AssetClass, Instrument
+from tradedeck.trading.market import Bar
+from tradedeck.trading.order import Order, OrderType, Side
+from tradedeck.venue.matching import PaperVenue
+from tradedeck.venue.model import ExchangeModel
+
+BARS = 600
+SPEED = 60  # bars a second: far below saturation, so that latency is measured and not queueing
+START_S = 1_600_000_020
+SYNCS = 500
+MANY = 50
+STATES_S = 30
+FLIPS = """
+from dataclasses import dataclass
+from tradedeck.strategies.interface import Meta, Strategy
+from tradedeck.trading.signal import Signal
+
+
+class Flips(Strategy):
+    meta = Meta("flips", "Flips", "Turns around at every bar.")
+
+    def on_bar(self, bar):
+        return Signal(-1.0 if self.context.position > 0 else 1.0)
+"""
+
+
+def say(name: str, value: float, unit: str, **more: object) -> None:
+    print(json.dumps({"name": name, "value": value, "unit": unit, **more}), flush=True)
+
+
+def share(values: list[float], part: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+
+
+def raw_syncs(folder: Path) -> list[float]:
+    """Milliseconds of an append of 4 KiB with fdatasync."""
+    took: list[float] = []
+    descriptor = os.open(folder / "raw", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    for _ in range(SYNCS):
+        began = time.perf_counter()
+        os.write(descriptor, bytes(4096))
+        os.fdatasync(descriptor)
+        took.append((time.perf_counter() - began) * 1000)
+    os.close(descriptor)
+    return took
+
+
+def prepare(home: Path) -> None:
+    for name in ("keys", "run", "logs", "journals", "strategies"):
+        (home / name).mkdir(mode=0o700)
+    (home / "keys" / "api.pub").write_bytes(SigningKey.generate().verify_key().raw)
+    (home / "strategies" / "flips.py").write_text(FLIPS)
+    lines = ["time,open,high,low,close,volume"]
+    lines += [f"{START_S + 60 * n},100,100,100,100,0" for n in range(BARS)]
+    (home / "bars.csv").write_text("\n".join(lines))
+    document: dict[str, Any] = {
+        "version": 1,
+        "feeds": [{"id": "f", "kind": "replay", "source": "bars.csv", "instruments": ["AAPL"],
+                   "interval": "1m", "speed": str(SPEED)}],
+        "accounts": [{"id": "a", "broker": "paper", "currency": "USD",
+                      "starting_balance": "1000000"}],
+        "traders": [{"id": "t", "account": "a", "feed": "f", "instrument": "AAPL",
+                     "strategy": "flips", "session_gate": False,
+                     "sizing": {"kind": "units", "value": "10"}}],
+    }  # fmt: skip
+    (home / "config.yaml").write_text(yaml.safe_dump(document))
+
+
+def live(home: Path) -> list[float]:
+    """Milliseconds from the bar to its turn's end: two orders, sent, filled and durable."""
+    prepare(home)
+    nats = server.prepare(home)
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    env |= {"TRADEDECK_HOME": str(home), "TRADING_MODE": "paper", "PAPER_EXECUTION_ENABLED": "true"}
+    argvs = [list(nats.argv), *([sys.executable, "-m", f"tradedeck.{n}"] for n in PROCESSES)]
+    out = (home / "out").open("wb")
+    running = [subprocess.Popen(argv, env=env, stdout=out, stderr=out) for argv in argvs]
+    try:
+        journal = home / "journals" / "local.db"
+        deadline = time.monotonic() + BARS / SPEED + STATES_S
+        while time.monotonic() < deadline and count(journal, "decision") < BARS - 10:
+            time.sleep(0.5)
+    finally:
+        for process in reversed(running):
+            process.terminate()
+        for process in running:
+            process.wait(10)
+        out.close()
+    return paths(journal)
+
+
+PROCESSES = ("exchange", "runner")
+
+
+def count(path: Path, kind: str) -> int:
+    return len(query(path, "SELECT 1 FROM entry WHERE kind=?", kind))
+
+
+def query(path: Path, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+    if not path.exists():
+        return []
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        try:
+            return list(db.execute(sql, arguments))
+        except sqlite3.OperationalError:
+            return []
+
+
+def paths(journal: Path) -> list[float]:
+    """Per bar: its delivery to the last fill's entry; the price's answer is the first step."""
+    took: list[float] = []
+    began: int | None = None
+    last = 0
+    rows = query(journal, "SELECT kind,at_ns,body FROM entry ORDER BY seq")
+    for kind, at, body in rows:
+        if kind == "decision":
+            if began is not None and last:
+                took.append((last - began) / 1e6)
+            began, last = json.loads(body)["seen_ns"], 0
+        elif kind == "order.filled":
+            last = at
+    return took[50:]
+
+
+def flatten(folder: Path) -> float:
+    """Milliseconds: decide, journal with fsync, cancel and close at the venue, book and commit."""
+    specs = {
+        f"S{n}": Instrument(f"S{n}", "USD", Decimal("0.01"), Decimal(1), "24x7", AssetClass.EQUITY)
+        for n in range(MANY)
+    }
+    journal = Journal(folder / "flatten.db", time.time_ns)
+    halts = Halts()
+    book = Book("a", "USD", specs, balance=Decimal(10_000_000))
+    names = iter(range(10_000))
+    sink = JournalSink(journal, halts, specs, time.time_ns)
+    engine = AccountEngine(book, Limits(), halts, sink, lambda: f"o{next(names)}")
+    venue = PaperVenue(specs)
+    venue.open_account("a", "USD", Decimal(10_000_000), ExchangeModel())
+    for symbol in specs:
+        bar = Bar(symbol, 0, 60, 100.0, 100.0, 100.0, 100.0)
+        venue.bar(bar)
+        engine.mark(bar)
+        for name, kind, limit in (("m", OrderType.MARKET, None), ("l", OrderType.LIMIT, "90")):
+            order = Order(
+                f"{symbol}{name}", f"{symbol}{name}", "a", "t", "", symbol, Side.BUY, kind,
+                Decimal(10), 0, limit_price=None if limit is None else Decimal(limit),
+            )  # fmt: skip
+            book.add(order)
+            for report in venue.place(order):
+                engine.report(report, 0)
+    journal.commit()
+    began = time.perf_counter()
+    actions = engine.flatten(None, by="bench")
+    journal.commit()
+    for action in actions:
+        order = action.order
+        reports = venue.cancel(order) if isinstance(action, CancelOrder) else venue.place(order)
+        for report in reports:
+            engine.report(report, 0)
+    journal.commit()
+    took = (time.perf_counter() - began) * 1000
+    assert not book.touched(), "not flat"
+    journal.close()
+    return took
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        home.mkdir(mode=0o700)
+        raw = raw_syncs(Path(folder))
+        took = live(home)
+        half, most = share(raw, 0.5), share(raw, 0.99)
+        beside = f"one fsync of 4 KiB here: p50 {half:.2f}, p99 {most:.2f} ms"
+        paced = f"{len(took)} bars at {SPEED}/s; a turn-around each"
+        name = "bar → strategy → 2 orders fsynced → filled"
+        say(f"{name}, p50", share(took, 0.5), "ms", bound=2, places=2, yardstick=beside)
+        say(f"{name}, p99", share(took, 0.99), "ms", bound=8, places=2, yardstick=paced)
+        say("flatten 50 positions and 50 resting orders", flatten(Path(folder)), "ms", bound=50,
+            places=1, yardstick="decided, journaled twice with fsync, booked")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+import { describe, expect, it } from "vitest";
+import { marksOf } from "./CommandCenter";
+import { samples } from "./Operations";
+import { safeNext } from "./SignIn";
+
+describe("pages", () => {
+  it("go only to own paths after signing in", () => {
+    expect(safeNext("/traders?q=x")).toBe("/traders?q=x");
+    for (const evil of ["https://evil.example", "//evil.example", "/\\evil.example", "/sign-in?token=x", undefined]) expect(safeNext(evil)).toBe("/");
+  });
+  it("put an act of the wall clock on the trading axis", () => {
+    const points = [0, 1, 2].map((n) => ({ time: `2008-10-0${n + 1}T00:00:00Z`, at: `2026-11-20T14:00:0${n}Z`, equity: 1, drawdown: 0, balance: 1 }));
+    const marks = marksOf(points, [{ seq: 1, at: "2026-11-20T14:00:01.500Z", source: "local", kind: "halt.set", body: {} }], [], []);
+    expect(marks).toEqual([{ at: Date.parse("2008-10-02T00:00:00Z") / 1000, label: "halt", tone: "bad" }]);
+    expect(marksOf(points, [{ seq: 1, at: "2026-11-20T13:00:00Z", source: "local", kind: "halt.set", body: {} }], [], [])).toEqual([]);
+  });
+  it("read Prometheus text", () => {
+    expect(samples('# HELP a_total Things.\n# TYPE a_total counter\na_total{x="1"} 5\nb_bucket{le="1"} 2\n')).toEqual([{ name: "a_total", labels: 'x="1"', value: 5, help: "Things." }]);
+  });
+});
