@@ -155,6 +155,20 @@ class Settings(BaseSettings):
         le=1_000_000_000,
         description="Stop the runner after so many cycles; 0: never.",
     )
+    callback_deadline_ms: int = Field(
+        1000,
+        alias="TRADEDECK_CALLBACK_DEADLINE_MS",
+        ge=10,
+        le=60_000,
+        description="How long one callback of a strategy may take before its process is killed.",
+    )
+    strategy_memory_mb: int = Field(
+        512,
+        alias="TRADEDECK_STRATEGY_MEMORY_MB",
+        ge=64,
+        le=65_536,
+        description="Memory in MiB that the process of one strategy may add.",
+    )
     strategies: Folder | None = Field(
         None,
         alias="TRADEDECK_STRATEGIES",

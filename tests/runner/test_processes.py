@@ -70,9 +70,10 @@ def test_eng_5_inv_11_a_bad_strategy_harms_only_itself(tmp_path: Path) -> None:
     calm = [99.0] * 5 + [101.0] * (count - 5)
     traders = [CROSS, *(trader(f"t-{n}", symbols[n], n) for n in bad)]
     wanted = document(traders, speed=10, loop=False)
-    with rig(
-        tmp_path, wanted, closes={"AAA": wave(count)} | dict.fromkeys(symbols.values(), calm)
-    ) as r:
+    # Time enough for a slow machine to fill the memory before the deadline of the callback.
+    env = PAPER | {"TRADEDECK_CALLBACK_DEADLINE_MS": "4000", "TRADEDECK_STRATEGY_MEMORY_MB": "256"}
+    closes = {"AAA": wave(count)} | dict.fromkeys(symbols.values(), calm)
+    with rig(tmp_path, wanted, env, closes=closes) as r:
         r.wait("decision", lambda b: b["trader"] == "one", count=count, wait_s=60)
         ends = [e.body["time_ns"] for e in r.entries("decision") if e.body["trader"] == "one"]
         assert len(ends) == len(set(ends)) == count

@@ -53,7 +53,7 @@ from tradedeck.settings import Settings, load
 from tradedeck.trading.facts import Kind
 from tradedeck.trading.instrument import CATALOGUE
 
-HOST_MEMORY_BYTES_MAX = 512 * 1024 * 1024
+MEBIBYTE = 1024 * 1024
 KEY_WAIT_S = 10.0
 BOOT_CONNECT_S = 3.0
 FIRST_DESIRED_S = 5.0  # then the documented defaults; the api may be down for ever
@@ -103,7 +103,7 @@ class Runner:
         strategies = settings.strategies_path
         hosts = Hosts(
             strategies if strategies.is_dir() else None,
-            HOST_MEMORY_BYTES_MAX,
+            settings.strategy_memory_mb * MEBIBYTE,
             lambda trader, line: log.info("strategy", trader=trader, line=line),
         )
         world = World(
@@ -120,7 +120,10 @@ class Runner:
             FeedMaker(settings, tables.load).make,
             day_end,
             log,
-            Tuning(cycles_max=settings.max_iterations or None),
+            Tuning(
+                callback_deadline_s=settings.callback_deadline_ms / 1000,
+                cycles_max=settings.max_iterations or None,
+            ),
             instruments,
         )
         venue = self.journal.get("venue")

@@ -53,6 +53,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "LIVE_TRADING_CONFIRM",
         "MAX_ITERATIONS",
         "TRADEDECK_STRATEGIES",
+        "TRADEDECK_CALLBACK_DEADLINE_MS",
+        "TRADEDECK_STRATEGY_MEMORY_MB",
     ),
     "worker": (*_OURS, "TRADEDECK_STRATEGIES"),
 }
