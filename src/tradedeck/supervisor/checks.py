@@ -5,7 +5,6 @@ Heavy imports happen inside the check that needs them: a broken part must not hi
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import subprocess
@@ -25,6 +24,7 @@ from tradedeck.ops.verify import FINDINGS_SHOWN_MAX, Failed, Skipped
 
 PACKAGE = Path(__file__).resolve().parents[1]
 CHECKOUT = PACKAGE.parents[1]
+PYTHON_LEAST = (3, 11)
 SQLITE_FIXED = (3, 51, 3)  # the fix of the WAL-reset race
 SETUP = "Run `make setup` in the checkout, or install the package again."
 PAGES = ("README.md", "docs/operating/first-hour.md", "docs/reference/cli.md")
@@ -46,6 +46,9 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)([^\n]*)", re.MULTILINE)
 
 def python(_: Path) -> str:
     """The interpreter is new enough and its own environment."""
+    if sys.version_info < PYTHON_LEAST:
+        least = ".".join(str(part) for part in PYTHON_LEAST)
+        raise Failed(f"Python {sys.version.split()[0]} is older than {least}.", SETUP)
     if sys.prefix == sys.base_prefix and (CHECKOUT / "pyproject.toml").is_file():
         raise Failed(f"{sys.executable} is the system's Python, not this checkout's own.", SETUP)
     return f"Python {sys.version.split()[0]}, Tradedeck {__version__}"
@@ -100,7 +103,11 @@ def sqlite(_: Path) -> str:
     """The journals' SQLite has the fix of the WAL-reset race."""
     import sqlite3
 
-    version = metadata.version("apsw")
+    # The library itself, whatever its package says of it.
+    done = _python("import apsw; print(apsw.sqlite_lib_version())")
+    if done.returncode:
+        raise Failed(f"apsw cannot be imported: {_last(done.stderr)}.", SETUP)
+    version = done.stdout.strip()
     numbers = tuple(int(part) for part in version.split(".")[:3])
     if numbers < SQLITE_FIXED:
         raise Failed(f"apsw brings SQLite {version}, which can corrupt a journal.", SETUP)
@@ -184,11 +191,10 @@ def signals_only(home: Path) -> str:
         raise Failed(f"The runner cannot be imported: {_last(done.stderr)}.", SETUP)
     if done.stdout.strip():
         raise Failed(f"The runner imports brokers by itself: {done.stdout.strip()}.", SETUP)
-    armed = os.environ.get("PAPER_EXECUTION_ENABLED", "") or os.environ.get("LIVE_TRADING", "")
     status = _status(home)
     if status is None:
         return "an empty environment gives signals; no broker is imported"
-    if status["mode"] == "signals" and status["execution_capable_accounts"] and not armed:
+    if status["mode"] == "signals" and status["execution_capable_accounts"]:
         raise Failed("The mode is signals, yet an account can execute.", "Stop it and report this.")
     return f"running in mode {status['mode']}"
 
@@ -328,6 +334,7 @@ def _audit_of_file(path: Path) -> tuple[bool, int, str]:
     import sqlite3
 
     from sqlalchemy import create_engine
+    from sqlalchemy.exc import DatabaseError
 
     from tradedeck.audit import service
     from tradedeck.store.sessions import ReadSession
@@ -338,6 +345,11 @@ def _audit_of_file(path: Path) -> tuple[bool, int, str]:
     try:
         with engine.connect() as connection:
             verdict = service.verify(ReadSession(connection))
+    except DatabaseError as error:
+        raise Failed(
+            f"The store {path.name} cannot be read: {error.orig}.",
+            "Stop Tradedeck and restore the file from a backup.",
+        ) from error
     finally:
         engine.dispose()
     return verdict.ok, verdict.records, verdict.detail
