@@ -163,7 +163,8 @@ def test_eng_7_resting_orders_balance_and_positions_survive(venue: Venue) -> Non
     async def after() -> None:
         async with Session(venue) as session:
             kept = await session.open()
-            assert (kept["positions"], kept["working"]) == ({"AAPL": "10"}, ["rests"])
+            assert kept["positions"] == {"AAPL": "10"}
+            assert [order["client_id"] for order in kept["working"]] == ["rests"]
             answer = await session.ask("bar", bar=bar(96, 2, low=94))
             assert [(r["client_id"], r["price"]) for r in answer["reports"]] == [("rests", "95")]
             assert (await session.ask("snapshot", account="main"))["positions"] == {"AAPL": "20"}
@@ -242,6 +243,9 @@ NONSENSE: list[dict[str, Any]] = [
     {"op": "account", "account": "evil", "currency": "USD", "balance": "NaN"},
     {"op": "cancel"},
     {"op": "replace", "instrument": "AAPL", "client_id": "rests", "quantity": "NaN"},
+    {"op": "cancel_all", "account": "main"},
+    {"op": "cancel_all", "account": "main", "time_ns": 0, "instruments": "AAPL"},
+    {"op": "cancel_all", "account": "main", "time_ns": 0, "instruments": [["AAPL"]]},
     {"op": "close_all", "account": "main"},
     {"op": "close_all", "account": "main", "id": "c", "time_ns": "soon"},
     {"op": "since", "seq": "all"},
@@ -297,7 +301,7 @@ async def raw(venue: Venue, data: bytes) -> None:
     writer.close()
 
 
-def test_eng_14_a_guard_closes_all_and_the_runner_hears(venue: Venue) -> None:
+def test_eng_14_a_guard_cancels_and_closes_and_the_runner_hears(venue: Venue) -> None:
     async def body() -> None:
         async with Session(venue) as runner, Session(venue, "guard") as guard:
             await runner.open()
@@ -305,13 +309,16 @@ def test_eng_14_a_guard_closes_all_and_the_runner_hears(venue: Venue) -> None:
             await runner.ask("place", order=order("held"))
             resting = order("rests", type=OrderType.LIMIT, limit_price=Decimal(95))
             await runner.ask("place", order=resting)
-            close = {"account": "main", "id": "kill-1", "time_ns": 120, "by": "guard"}
-            said = await guard.ask("close_all", **close)
-            assert [r["kind"] for r in said["reports"]] == ["cancelled", "filled"]
+            said = await guard.ask("cancel_all", account="main", time_ns=120)
+            assert [r["kind"] for r in said["reports"]] == ["cancelled"]
+            close = order("close", Side.SELL, reduce_only=True)
+            assert [r["kind"] for r in (await guard.ask("place", order=close))["reports"]] == [
+                "filled"
+            ]
+            assert (await guard.ask("place", order=close))["reports"] == []  # once is enough
+            assert (await runner.ask("snapshot", account="main"))["positions"] == {}
             await asyncio.wait_for(runner.heard.wait(), 5)
             assert [r.kind for r in runner.pushed] == [ReportKind.CANCELLED, ReportKind.FILLED]
-            assert (await guard.ask("close_all", **close))["reports"] == []  # once is enough
-            assert (await runner.ask("snapshot", account="main"))["positions"] == {}
             with pytest.raises(TradedeckError):  # a guard feeds no prices
                 await guard.ask("bar", bar=bar(1, 3))
 

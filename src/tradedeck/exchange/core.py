@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from tradedeck.journal.chain import Entry
 from tradedeck.journal.log import Journal
@@ -162,10 +162,7 @@ class ExchangeCore:
         # Read whole before anything is done: a half-done request would number reports in vain.
         close_id, time_ns = str(request["id"]), int(request["time_ns"])
         reports: list[Report] = []
-        for symbol, resting in list(self._venue.working.items()):
-            for client_id, entry in list(resting.items()):
-                if entry.order.account == account and only in (None, symbol):
-                    reports += self._venue.cancel_id(symbol, client_id, time_ns)
+        reports += self._venue.cancel_all(account, None if only is None else {only}, time_ns)
         for (owner, symbol), position in list(self._venue.positions.items()):
             if owner == account and only in (None, symbol) and position.quantity:
                 side = Side.SELL if position.quantity > 0 else Side.BUY
@@ -190,6 +187,14 @@ class ExchangeCore:
                 self._journal.put(f"id/{name}", self._venue.seq)
         return self._state(reports)
 
+    def _on_cancel_all(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Withdraws every working order of an account, or of some instruments of it."""
+        account, wanted = str(request["account"]), request.get("instruments")
+        if wanted is not None and not isinstance(wanted, list):
+            raise TypeError("instruments is a list of symbols, or absent")
+        only = None if wanted is None else frozenset(cast("list[str]", wanted))
+        return self._state(self._venue.cancel_all(account, only, int(request["time_ns"])))
+
     def _on_snapshot(self, request: dict[str, Any]) -> dict[str, Any]:
         return self._snapshot(str(request["account"]))
 
@@ -202,18 +207,13 @@ class ExchangeCore:
             for (owner, symbol), position in self._venue.positions.items()
             if owner == account and position.quantity
         }
-        working = [
-            client
-            for resting in self._venue.working.values()
-            for client, entry in resting.items()
-            if entry.order.account == account
-        ]
+        working = sorted(self._venue.working_of(account), key=lambda e: e.order.client_id)
         return {
             "account": account,
             "currency": book.currency,
             "balance": decimal_text(book.balance),
             "positions": positions,
-            "working": sorted(working),
+            "working": [entry.shown().to_body() for entry in working],
             "seq": self._venue.seq,
         }
 

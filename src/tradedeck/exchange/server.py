@@ -23,7 +23,10 @@ log: Any = structlog.get_logger(__name__)
 
 READ_BYTES = 256 * 1024
 DELAYED_MAX = 20_000  # twice what a runner may have posted; beyond it a session is out of order
-_DELAYED = frozenset({"place", "cancel", "replace", "close_all"})
+_DELAYED = frozenset({"place", "cancel", "cancel_all", "replace", "close_all"})
+_ROLES = frozenset({"runner", "guard"})
+# What a guard may ask for; an order of its own must be reduce-only besides.
+GUARD_OPS = frozenset({"place", "cancel", "cancel_all", "snapshot", "since", "lookup"})
 
 
 class ExchangeServer:
@@ -45,6 +48,7 @@ class ExchangeServer:
         self._server: asyncio.Server | None = None
         self._runner: asyncio.StreamWriter | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._roles: dict[asyncio.StreamWriter, str] = {}
         self._fenced: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
@@ -81,6 +85,7 @@ class ExchangeServer:
             self._on_fatal(error)
         finally:
             self._writers.discard(writer)
+            self._roles.pop(writer, None)
             self._fenced.discard(writer)
             if self._runner is writer:
                 self._runner = None
@@ -123,31 +128,50 @@ class ExchangeServer:
         self._on_commit(head)
 
     def _latency(self, request: dict[str, Any]) -> int:
-        if request.get("op") not in _DELAYED:
+        if str(request.get("op")) not in _DELAYED:
             return 0
         order: Any = request.get("order")
         fields = cast("dict[str, Any]", order) if isinstance(order, dict) else request
         return self._core.latency_ns.get(str(fields.get("account")), 0)
 
     def _answer(self, writer: asyncio.StreamWriter, request: dict[str, Any]) -> dict[str, Any]:
-        if request.get("op") == "hello":
-            self._claim(writer, request)
-            return {"re": request.get("re"), "ok": True}
-        if request.get("op") == "bar" and self._runner is not writer:
-            return {"re": request.get("re"), "error": "only the runner's session feeds prices"}
         try:
+            if request.get("op") == "hello":
+                self._claim(writer, request)
+                return {"re": request.get("re"), "ok": True}
+            self._allow(self._roles.get(writer), request)
             return {"re": request.get("re"), **self._core.handle(request)}
         except TradedeckError as error:
             return {"re": request.get("re"), "error": str(error), "code": error.code.value}
 
     def _claim(self, writer: asyncio.StreamWriter, request: dict[str, Any]) -> None:
-        if request.get("role") != "runner":
+        """A session says once what it is; a guard that became a runner would be no guard."""
+        role = str(request.get("role"))
+        if role not in _ROLES or self._roles.setdefault(writer, role) != role:
+            raise TradedeckError(Code.FORBIDDEN, f"this session cannot be {role!r}")
+        if role != "runner":
             return
         if self._runner is not None and self._runner is not writer:
             log.warning("a new runner session replaced the old one")
             self._fenced.add(self._runner)
             self._runner.close()
         self._runner = writer
+
+    @staticmethod
+    def _allow(role: str | None, request: dict[str, Any]) -> None:
+        """Refuse what the session's role does not do."""
+        operation = str(request.get("op"))
+        if role is None:
+            raise TradedeckError(Code.FORBIDDEN, "a session says hello before it asks")
+        if role == "runner":
+            return
+        if operation not in GUARD_OPS:
+            raise TradedeckError(Code.FORBIDDEN, f"a guard's session may not {operation}")
+        order: Any = request.get("order")
+        if operation == "place" and not (
+            isinstance(order, dict) and cast("dict[str, Any]", order).get("reduce_only") is True
+        ):
+            raise TradedeckError(Code.FORBIDDEN, "a guard's order must be reduce-only")
 
     def _push(self, origin: asyncio.StreamWriter, replies: list[dict[str, Any]]) -> None:
         """What another session caused, the runner hears as well."""

@@ -195,7 +195,8 @@ def drift(book: Book, theirs: VenueAccount) -> list[str]:
         for client, order in book.orders.items()
         if order.status in (Status.ACCEPTED, Status.PARTIALLY_FILLED)
     }
-    for client in sorted(working.symmetric_difference(theirs.working)):
+    shown = {order.client_id for order in theirs.working}
+    for client in sorted(working ^ shown):
         side = "ours" if client in working else "theirs"
         found.append(f"order {client}: only {side}")
     return found

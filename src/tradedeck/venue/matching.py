@@ -14,7 +14,7 @@ who trades only by account name. Prices come from bars:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,7 @@ from tradedeck.trading.order import Order, OrderType, Side, TimeInForce
 from tradedeck.trading.position import Position
 from tradedeck.venue.model import ExchangeModel
 from tradedeck.venue.permit import Permit
+from tradedeck.venue.read import WorkingOrder
 from tradedeck.venue.report import Report, ReportKind
 from tradedeck.venue.standing import VenueBook, Working, above_zero
 
@@ -85,6 +86,30 @@ class PaperVenue:
     def cancel(self, order: Order) -> list[Report]:
         """See the `Reduce` port."""
         return self.cancel_id(order.instrument, order.client_id, order.created_ns)
+
+    def withdraw(self, account: str, working: WorkingOrder, time_ns: int) -> list[Report]:
+        """See the `Reduce` port."""
+        return self.cancel_id(working.instrument, working.client_id, time_ns)
+
+    def cancel_all(
+        self, account: str, instruments: Collection[str] | None, time_ns: int
+    ) -> list[Report]:
+        """See the `Reduce` port."""
+        reports: list[Report] = []
+        for entry in self.working_of(account):
+            order = entry.order
+            if instruments is None or order.instrument in instruments:
+                reports += self.cancel_id(order.instrument, order.client_id, time_ns)
+        return reports
+
+    def working_of(self, account: str) -> list[Working]:
+        """What works for one account."""
+        return [
+            entry
+            for resting in self.working.values()
+            for entry in resting.values()
+            if entry.order.account == account
+        ]
 
     def place(self, order: Order) -> list[Report]:
         """Take an order as the wire brought it; a client id used before has no second effect."""

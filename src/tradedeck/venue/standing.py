@@ -10,6 +10,7 @@ from tradedeck.kernel.canonical import decimal_text
 from tradedeck.trading.money import ZERO
 from tradedeck.trading.order import Order
 from tradedeck.venue.model import ExchangeModel
+from tradedeck.venue.read import WorkingOrder
 
 
 @dataclass(slots=True)
@@ -36,6 +37,10 @@ class Working:
     def left(self) -> Decimal:
         """Units still working."""
         return self.quantity - self.filled
+
+    def shown(self) -> WorkingOrder:
+        """As an account's owner sees it."""
+        return WorkingOrder.of(self.order, self.left, self.limit_price, self.stop_price)
 
     def to_row(self) -> dict[str, Any]:
         """JSON-able form; Decimals as text."""

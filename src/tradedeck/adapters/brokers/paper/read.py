@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradedeck.adapters.brokers.paper.client import ExchangeClient
-from tradedeck.venue.read import VenueAccount
+from tradedeck.venue.read import VenueAccount, WorkingOrder
 from tradedeck.venue.report import Report
 
 
@@ -45,7 +45,7 @@ class PaperRead:
                 return reports
 
     async def lookup(self, client_id: str) -> tuple[bool, list[Report]]:
-        """Whether an order ever reached the venue, and what became of it."""
+        """See `Read`."""
         reply = await self._client.request("lookup", client_id=client_id)
         return bool(reply["known"]), [Report.from_body(body) for body in reply["reports"]]
 
@@ -56,6 +56,6 @@ def _account(reply: dict[str, Any]) -> VenueAccount:
         reply["currency"],
         Decimal(reply["balance"]),
         {symbol: Decimal(units) for symbol, units in reply["positions"].items()},
-        tuple(reply["working"]),
+        tuple(WorkingOrder.from_body(body) for body in reply["working"]),
         int(reply["seq"]),
     )
