@@ -134,6 +134,92 @@ def test_a_trader_is_deployed_in_less_than_five_clicks(deck: Deck, page: Page) -
     )
 
 
+# -- before the act ----------------------------------------------------------------------------
+
+
+def test_the_wizard_shows_what_a_draft_would_do_before_it_is_deployed(
+    deck: Deck, page: Page
+) -> None:
+    before = deck.applied()
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(r.url) if r.url.endswith("/preview") else None)
+    deck.play(lambda: bool(deck.open_positions()), "a position")
+    go(page, "/traders?deploy=true")
+    wizard = page.get_by_role("dialog", name="Deploy a trader")
+    preview = wizard.get_by_role("region", name="Preview")
+    # FB has its first bar in 2012: the draft is valid, and the preview says why it has no signal.
+    expect(preview).to_contain_text("FB has no bar yet.")
+    expect(preview).to_contain_text("Nothing else changes")
+
+    wizard.get_by_role("radio", name="EMA cross").click()
+    wizard.get_by_label(re.compile("^Fast")).fill("60")
+    wizard.get_by_label(re.compile("^Slow")).fill("20")
+    expect(wizard.get_by_role("alert")).to_contain_text("it must be below slow, 20")
+    expect(preview).to_contain_text("Not possible as it is")
+    deploy = wizard.get_by_role("button", name=re.compile("^Deploy fb-"))
+    expect(deploy).to_have_attribute("aria-disabled", "true")
+
+    # Typing asks once it stands still, not at each key.
+    settled_at = len(asked)
+    wizard.get_by_label(re.compile("^Slow")).press_sequentially("0000")
+    wizard.get_by_label(re.compile("^Slow")).fill("90")
+    expect(preview).to_contain_text("fast 60, slow 90")
+    expect(deploy).not_to_have_attribute("aria-disabled", "true")
+    assert len(asked) <= settled_at + 4
+
+    wizard.get_by_label("Instrument").select_option("AAPL")
+    expect(preview).to_contain_text("trades AAPL on paper-demo already")
+    page.keyboard.press("Escape")
+    expect(wizard).to_have_count(0)
+    assert deck.applied() == before
+    assert [t for t in deck.status()["traders"] if t["instrument"] == "FB"] == []
+
+
+def test_the_wizard_names_the_limit_that_would_deny(deck: Deck, page: Page) -> None:
+    before = deck.applied()
+    holder = next(t["id"] for t in deck.status()["traders"] if t["instrument"] == "MSFT")
+    deck.act(f"/traders/{holder}", method="DELETE", **{"If-Match": f'"{before}"'})
+    deck.applied(before + 1)
+    until(lambda: len(deck.status()["traders"]) == 3, "the trader to be gone")
+    go(page, "/traders?deploy=true")
+    wizard = page.get_by_role("dialog", name="Deploy a trader")
+    wizard.get_by_role("radio", name="Buy and hold").click()
+    wizard.get_by_label("Instrument").select_option("MSFT")
+    wizard.get_by_label(re.compile("^Of equity")).fill("1.9")
+    preview = wizard.get_by_role("region", name="Preview")
+    expect(preview).to_contain_text("Long 0.5: hold")
+    expect(preview).to_contain_text("would be denied")
+    expect(preview.get_by_role("row").filter(has_text="Concentration")).to_be_visible()
+    page.keyboard.press("Escape")
+    body = {"generation": before, "reason": "test is over", "step_up": deck.step_up()}
+    deck.act("/config/rollback", body)
+    until(lambda: len(deck.status()["traders"]) == 4, "the trader to be back")
+
+
+def test_changed_parameters_are_previewed_and_their_faults_stand_at_the_field(
+    deck: Deck, page: Page
+) -> None:
+    before = deck.applied()
+    deck.play(lambda: bool(deck.get("/trades")["items"]), "a round trip")
+    go(page, "/traders/goog-breakout?tab=parameters")
+    preview = page.get_by_role("region", name="Preview")
+    expect(preview).to_contain_text("with the values in force")
+    expect(preview).to_contain_text("If it decided on the bar of")
+    expect(preview).to_contain_text("No difference.")
+    field = page.get_by_role("tabpanel").get_by_role("textbox").first
+    old = field.input_value()
+    field.fill(str(int(old) + 7))
+    expect(preview).to_contain_text("with these values")
+    row = preview.get_by_role("row").filter(has_text="params.")
+    expect(row).to_contain_text(str(int(old) + 7))
+    field.fill("0")
+    expect(page.get_by_role("tabpanel").get_by_role("alert")).to_be_visible()
+    expect(preview).to_contain_text("Put the marked fields right")
+    page.get_by_role("button", name="Undo").click()
+    expect(preview).to_contain_text("No difference.")
+    assert deck.applied() == before
+
+
 def test_another_strategy_is_applied_at_the_next_safe_point(deck: Deck, page: Page) -> None:
     old, new = deck.trader("apple-ema")["strategy"], other_strategy(deck, "apple-ema")
     before = deck.applied()

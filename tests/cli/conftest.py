@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from typer.testing import CliRunner
 
 from tradedeck.cli import home as home_module
 from tradedeck.cli.main import app
+from tradedeck.cli.output import complain
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.ops import exits
 
@@ -92,7 +95,9 @@ def deck() -> Callable[..., Outcome]:
     def command(*arguments: str) -> Outcome:
         result = CliRunner().invoke(app, list(arguments))
         if isinstance(result.exception, TradedeckError):
-            return int(exits.of(result.exception.code)), result.stdout, str(result.exception)
+            with redirect_stderr(StringIO()) as said:
+                complain(result.exception)
+            return int(exits.of(result.exception.code)), result.stdout, said.getvalue().rstrip()
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result.exit_code, result.stdout, result.stderr

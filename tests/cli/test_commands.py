@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Api, Outcome
+from tradedeck.ops.exits import Exit
 
 Deck = Callable[..., Outcome]
 CONFIG: dict[str, Any] = {
@@ -256,3 +257,59 @@ def test_export(api: Api, deck: Deck, tmp_path: Path) -> None:
     api.give("GET", "/status", {"accounts": [{"id": "paper-demo"}]})
     assert deck("export", "equity")[0] == 0
     assert api.last["path"] == "/accounts/paper-demo/equity"
+
+
+DEPLOY = ["traders", "deploy", "x", "-a", "a", "-i", "IBM", "-s", "momentum", "--feed", "us"]
+PREVIEW: dict[str, Any] = {
+    "trader": "x",
+    "valid": True,
+    "errors": [],
+    "params": {"lookback": 63},
+    "changes": [{"path": "traders.x", "old": None, "new": {"id": "x"}}],
+    "time": "2008-09-15T20:00:00Z",
+    "price": "114.5",
+    "inputs": {"return": 0.1},
+    "signal": {"target": 1.0, "reason": "rising"},
+    "orders": [{"side": "BUY", "quantity": "87", "verdict": "denied", "reason": "ORDER_VALUE"}],
+    "checks": [
+        {"limit": "order_value_max", "scope": "account", "used": "0", "after": "9961",
+         "bound": "5000", "ok": False},
+    ],
+}  # fmt: skip
+
+
+def test_a_preview_says_what_would_happen_and_deploys_nothing(api: Api, deck: Deck) -> None:
+    api.give("POST", "/traders/preview", PREVIEW)
+    code, out, err = deck(*DEPLOY, "--preview")
+    assert (code, err) == (0, "")
+    assert [asked["path"] for asked in api.asked] == ["/traders/preview"]
+    assert "lookback=63" in out
+    assert "traders.x: added" in out
+    assert "target 1.0, rising" in out
+    assert "BUY 87: denied, ORDER_VALUE" in out
+    assert out.splitlines()[-1].split() == [
+        "order_value_max", "account", "0", "9961", "5000", "no",
+    ]  # fmt: skip
+    code, out, _ = deck(*DEPLOY, "--preview", "--json")
+    assert (code, json.loads(out)) == (0, PREVIEW)
+
+
+def test_a_preview_without_a_signal_says_why(api: Api, deck: Deck) -> None:
+    silent = {"time": None, "signal": None, "orders": [], "checks": [], "detail": "No bar yet."}
+    api.give("POST", "/traders/preview", PREVIEW | silent)
+    code, out, _ = deck(*DEPLOY, "--preview")
+    assert code == 0
+    assert "none yet: No bar yet." in out
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_preview_of_the_impossible_names_each_field(
+    api: Api, deck: Deck, more: list[str]
+) -> None:
+    errors = [{"path": "params.lookback", "reason": "was 0, the least is 2"}]
+    refused = {"trader": "x", "valid": False, "code": "INVALID_CONFIG", "errors": errors}
+    api.give("POST", "/traders/preview", refused)
+    code, out, err = deck(*DEPLOY, "--preview", *more)
+    assert code == Exit.REFUSED
+    assert "params.lookback: was 0, the least is 2" in err
+    assert (json.loads(out) == refused) if more else (out == "")

@@ -220,6 +220,32 @@ class DraftTrader(Wire):
     session_gate: bool = True
 
 
+class TraderPreview(BaseModel):
+    """What a draft would do and change. `errors` are at its own fields: `params.fast`.
+
+    Where it is valid but has no signal, `code`, `detail` and `hint` say why.
+    """
+
+    trader: str
+    valid: bool
+    code: str | None = None
+    detail: str = ""
+    hint: str = ""
+    errors: list[FaultView] = []
+    params: Tree = {}
+    changes: list[ConfigChange] = []
+    effect: Effect = Effect.NEUTRAL
+    needs_step_up: bool = False
+    wait_s: float = 0
+    time: Instant | None = None
+    price: str | None = None
+    inputs: Tree = {}
+    signal: Tree | None = None
+    wishes: list[Tree] = []
+    orders: list[Tree] = []
+    checks: list[Tree] = []
+
+
 class TraderPatch(Wire):
     """What to change of a trader; a field that is absent stays."""
 

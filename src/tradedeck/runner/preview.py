@@ -52,11 +52,11 @@ class Drafts:
         if not bars:
             raise TradedeckError(
                 Code.CONFLICT,
-                f"{plan.instrument} has no bar yet",
+                f"{plan.instrument} has no bar yet.",
                 hint="Start its feed, or let it run to the first bar.",
             )
         async with self._busy:
-            reply = await self._think(plan, bars)
+            reply = await self._think(plan, bars, self._standing(plan, account))
         return self._judge(plan, account, bars[-1], reply)
 
     def _recent(self, plan: TraderPlan) -> list[Bar]:
@@ -66,14 +66,33 @@ class Drafts:
         last = self._world.bars.get(plan.instrument)
         return [] if last is None else [last]
 
-    async def _think(self, plan: TraderPlan, bars: list[Bar]) -> dict[str, Any]:
+    def _present(self, plan: TraderPlan) -> Slot | None:
+        """The slot of the trader that the draft would change; None where it is a new one."""
+        trader = self._world.traders.get(plan.id)
+        if trader is None or trader.slot is None:
+            return None
+        same = (trader.plan.account, trader.plan.instrument) == (plan.account, plan.instrument)
+        return trader.slot if same else None
+
+    def _standing(self, plan: TraderPlan, account: Account) -> list[Any]:
+        """The context of its decision: what it holds now."""
+        slot, book = self._present(plan), account.engine.book
+        position = 0.0 if slot is None else float(book.held(plan.instrument))
+        average = slot.cost / slot.units if slot is not None and slot.units else None
+        working = sum(order.trader == plan.id for order in book.orders.values())
+        return [position, average, account.engine.equity, working]
+
+    async def _think(
+        self, plan: TraderPlan, bars: list[Bar], standing: list[Any]
+    ) -> dict[str, Any]:
         hosts, name = self._world.hosts, f"preview:{plan.id}"
         reply: dict[str, Any] = {}
         try:
             async with asyncio.timeout(PREVIEW_S):
                 await hosts.spawn(name, plan.strategy, dict(plan.params), None)
                 for bar in bars:
-                    request = {"op": "bar", "bar": bar.to_list(), "context": [0.0, None, 0.0, 0]}
+                    context = standing if bar is bars[-1] else [0.0, None, standing[2], 0]
+                    request = {"op": "bar", "bar": bar.to_list(), "context": context}
                     reply = await hosts.ask(name, request, self._world.tuning.callback_deadline_s)
         except HostFailed as failure:
             raise TradedeckError(Code.STRATEGY, failure.detail[-500:]) from failure
@@ -126,7 +145,7 @@ class Drafts:
             session_open=not plan.session_gate or bar is None or table.open_to(bar.end_ns),
             venue_ready=account.reconciled,
         )
-        base = float(book.balance)
+        base, present = float(book.balance), self._present(plan)
         return Slot(
             plan.id,
             plan.strategy,
@@ -138,6 +157,8 @@ class Drafts:
             EquityWatch(plan.limits, base),
             watched=False,
             base=base,
+            # A trader that already holds what it wants is not sized anew.
+            target=0.0 if present is None else present.target,
         )
 
 

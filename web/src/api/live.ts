@@ -63,7 +63,7 @@ export function touched(kind: string): string[] {
   if (kind.startsWith("order.")) return kind === "order.filled" ? ["orders", "order", "fills", "positions", "trades", "ledger", "bars", "performance"] : ["orders", "order", "bars"];
   switch (kind) {
     case "equity": return ["equity", "limits", "positions"];
-    case "decision": return ["decisions", "bars", "signal", "memory"];
+    case "decision": return ["decisions", "bars", "memory"];
     case "config.applied": case "config.refused": case "condition": return ["config"];
     case "strategy.swapped": return ["config", "decisions", "memory"];
     case "alarm": case "limit.breached": case "breaker.tripped": case "breaker.reset": return ["alerts", "limits"];

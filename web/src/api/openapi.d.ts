@@ -1103,7 +1103,8 @@ export interface paths {
         put?: never;
         /**
          * Preview Trader
-         * @description What a draft would do now, with the limits it would meet; nothing is sent or kept.
+         * @description What a draft would do and change: faults at their fields, parameters in full, the first
+         *     signal with every limit it would meet. Nothing is sent or kept.
          */
         post: operations["preview_trader_api_v1_traders_preview_post"];
         delete?: never;
@@ -3662,6 +3663,95 @@ export interface components {
             step_up?: string | null;
             /** Strategy */
             strategy?: string | null;
+        };
+        /**
+         * TraderPreview
+         * @description What a draft would do and change. `errors` are at its own fields: `params.fast`.
+         *
+         *     Where it is valid but has no signal, `code`, `detail` and `hint` say why.
+         */
+        TraderPreview: {
+            /**
+             * Changes
+             * @default []
+             */
+            changes: components["schemas"]["ConfigChange"][];
+            /**
+             * Checks
+             * @default []
+             */
+            checks: {
+                [key: string]: unknown;
+            }[];
+            /** Code */
+            code?: string | null;
+            /**
+             * Detail
+             * @default
+             */
+            detail: string;
+            /** @default neutral */
+            effect: components["schemas"]["Effect"];
+            /**
+             * Errors
+             * @default []
+             */
+            errors: components["schemas"]["FaultView"][];
+            /**
+             * Hint
+             * @default
+             */
+            hint: string;
+            /**
+             * Inputs
+             * @default {}
+             */
+            inputs: {
+                [key: string]: unknown;
+            };
+            /**
+             * Needs Step Up
+             * @default false
+             */
+            needs_step_up: boolean;
+            /**
+             * Orders
+             * @default []
+             */
+            orders: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Params
+             * @default {}
+             */
+            params: {
+                [key: string]: unknown;
+            };
+            /** Price */
+            price?: string | null;
+            /** Signal */
+            signal?: {
+                [key: string]: unknown;
+            } | null;
+            /** Time */
+            time?: string | null;
+            /** Trader */
+            trader: string;
+            /** Valid */
+            valid: boolean;
+            /**
+             * Wait S
+             * @default 0
+             */
+            wait_s: number;
+            /**
+             * Wishes
+             * @default []
+             */
+            wishes: {
+                [key: string]: unknown;
+            }[];
         };
         /**
          * TraderView
@@ -9613,7 +9703,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignalPreview"];
+                    "application/json": components["schemas"]["TraderPreview"];
                 };
             };
             /** @description The request could not be understood */

@@ -1,10 +1,10 @@
 /* Every read of the API as a query: key, path, and how long it may be trusted. */
-import { queryOptions } from "@tanstack/react-query";
-import { get } from "./http";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { get, send } from "./http";
 import type {
   Alert, AuditRecord, Backtest, BacktestResult, ComponentHealth, ConfigState, ConfigVersion, ConfigVersionFull, DataSource, Decision, EquitySeries, Fill,
-  Headroom, JsonSchema, LedgerPosting, LogLine, Order, OrderDetail, Page, Performance, Position, PresetReport, Session, SignalPreview, Status,
-  Strategy, Trade, TraderBars,
+  Headroom, JsonSchema, LedgerPosting, LogLine, Order, OrderDetail, Page, Performance, Position, PresetReport, Session, Status,
+  Strategy, Trade, TraderBars, TraderPreview,
 } from "./types";
 
 const list = <T>(answer: Page<T> | T[]): T[] => (Array.isArray(answer) ? answer : answer.items);
@@ -54,8 +54,9 @@ export const queries = {
       const answer = await get<{ memory?: Record<string, unknown> }>(`/traders/${trader}/memory`, {}, signal);
       return answer.memory ?? (answer as Record<string, unknown>);
     }, staleTime: 1_000 }),
-  signal: (trader: string) =>
-    queryOptions({ queryKey: ["signal", trader], queryFn: ({ signal }) => get<SignalPreview>(`/traders/${trader}/signal`, {}, signal), staleTime: 1_000 }),
+  /** `draft` is the JSON of a trader. Each answer costs the runner a strategy host, so it is asked again only for another draft, or now and then. */
+  draftPreview: (draft: string) =>
+    queryOptions({ queryKey: ["preview", draft], queryFn: () => send<TraderPreview>("/traders/preview", { body: JSON.parse(draft) as unknown }), staleTime: 5_000, gcTime: 30_000, refetchInterval: 20_000, retry: false, placeholderData: keepPreviousData }),
   decisions: (trader: string, limit = 400) =>
     queryOptions({ queryKey: ["decisions", trader, limit], queryFn: ({ signal }) => getList<Decision>("/decisions", { trader, limit }, signal), staleTime: 500 }),
   strategies: () => queryOptions({ queryKey: ["strategies"], queryFn: ({ signal }) => getList<Strategy>("/strategies", {}, signal), staleTime: 60_000 }),

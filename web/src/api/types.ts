@@ -54,7 +54,7 @@ export type Fill = Narrow<Schemas["FillView"], { side: Side }>;
 export type Position = Schemas["PositionView"];
 export type LedgerPosting = Schemas["PostingView"];
 export type Trade = Schemas["TradeView"];
-export interface LimitCheck { scope?: string; limit: string; used: Dec | number | null; after: Dec | number | null; bound: Dec | number | null; ok: boolean }
+export interface LimitCheck { scope?: string; limit: string; used: Dec | number | null; after: Dec | number | null; bound: Dec | number | null; ok: boolean; error?: string }
 export interface Decision {
   seq?: number; trader: string; account?: string; strategy?: string; instrument?: string; time: string; price: Dec;
   inputs: Record<string, number>; signal: { target: Dec | number; stop: Dec | null; reason: string } | null;
@@ -85,12 +85,11 @@ export interface JsonSchema {
 export type Preset = Narrow<Schemas["Preset"], { params: Record<string, unknown> }>;
 export interface PresetReport { metrics: Metric[]; instrument?: string; start?: string; end?: string }
 export type Strategy = Narrow<Schemas["StrategyView"], { schema: JsonSchema; presets: Preset[] }>;
-export interface SignalPreview {
-  trader?: string | null; time: string | null; price: Dec | null; inputs: Record<string, number>;
-  signal: { target: Dec | number; stop: Dec | null; reason: string } | null;
-  orders?: { side: Side; quantity: Dec; verdict: string; reason?: string | null }[];
-  checks?: LimitCheck[]; detail?: string; wishes?: Record<string, unknown>[];
-}
+/** What a draft would do and change; `checks` and `orders` are those of its first signal. */
+export type TraderPreview = Narrow<Required<Schemas["TraderPreview"]>, {
+  inputs: Record<string, number>; signal: { target: Dec | number; stop: Dec | null; reason: string } | null;
+  orders: { side: Side; quantity: Dec; verdict: "allowed" | "denied" | "reduces"; reason: string | null }[]; checks: LimitCheck[];
+}>;
 export type TraderSpec = Narrow<Schemas["Trader"], { params: Record<string, unknown>; limits: Record<string, unknown> }>;
 export type DesiredDocument = Narrow<Schemas["Document"], { feeds: Schemas["Feed"][]; accounts: Schemas["Account"][]; traders: TraderSpec[] }>;
 export type Condition = Narrow<Schemas["Condition"], { status: "True" | "False" | "Unknown" }>;

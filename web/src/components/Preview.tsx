@@ -1,6 +1,7 @@
 /* What a trader would do now, and every limit that order would be held against. */
-import type { LimitCheck, SignalPreview } from "~/api/types";
+import type { LimitCheck, TraderPreview } from "~/api/types";
 import { codeWords, num, number, percent, plural, price, quantity, show, words } from "~/lib/format";
+import type { MarkShape, StateTone } from "~/lib/look";
 import { tradingTime } from "~/lib/time";
 import { Meter } from "~/ui/Bits";
 import { Mark } from "~/ui/Mark";
@@ -51,19 +52,26 @@ export function targetText(target: string | number): string {
   const side = value > 0 ? "Long" : "Short";
   return Math.abs(value) === 1 ? side : `${side} ${number(Math.abs(value), { maxDigits: 4 })}`;
 }
-export function PreviewView({ preview }: { preview: SignalPreview }) {
+const verdicts = {
+  allowed: { shape: "dot", tone: "ok", says: "would pass the gate" },
+  denied: { shape: "diamond", tone: "warn", says: "would be denied" },
+  reduces: { shape: "dot", tone: "ok", says: "reduces, so no limit holds it back" },
+} satisfies Record<TraderPreview["orders"][number]["verdict"], { shape: MarkShape; tone: StateTone; says: string }>;
+export function PreviewView({ preview }: { preview: Pick<TraderPreview, "time" | "price" | "signal" | "inputs" | "orders" | "checks" | "wishes"> }) {
   return (
     <div className="flex flex-col gap-3">
       <div>
         <p className="text-11 text-muted">If it decided on the bar of {tradingTime(preview.time)} at {price(preview.price)}</p>
-        <p className="text-15 font-semibold">{preview.signal ? `${targetText(preview.signal.target)}: ${preview.signal.reason}` : "No signal"}</p>
+        <p className="text-15 font-semibold">{preview.signal ? `${targetText(preview.signal.target)}: ${preview.signal.reason}` : preview.wishes.length ? plural(preview.wishes.length, "order") : "No signal"}</p>
         {preview.signal?.stop && <p className="text-12 text-muted">Stop at {price(preview.signal.stop)}</p>}
       </div>
       <Inputs inputs={preview.inputs} />
-      {(preview.orders ?? []).map((order, index) => (
-        <p key={index} className="state text-12"><Mark shape={order.verdict === "denied" ? "diamond" : "dot"} tone={order.verdict === "denied" ? "warn" : "ok"} />{order.side === "BUY" ? "Buy" : "Sell"} {quantity(order.quantity)}: {order.verdict === "denied" ? `would be denied, ${codeWords(order.reason ?? "").toLowerCase()}` : "would pass the gate"}</p>
-      ))}
-      {preview.wishes ? (preview.wishes.length > 0 && <p className="text-12">It would ask for {plural(preview.wishes.length, "order")}; the gate decides when it does.</p>) : (preview.orders ?? []).length > 0 || (preview.checks ?? []).length > 0 ? <Checks checks={preview.checks ?? []} /> : <p className="text-12 text-muted">It would send no order now.</p>}
+      {preview.orders.map((order, index) => {
+        const look = verdicts[order.verdict];
+        return <p key={index} className="state text-12"><Mark shape={look.shape} tone={look.tone} /><span><b>{order.side === "BUY" ? "Buy" : "Sell"} {quantity(order.quantity)}</b> {look.says}{order.reason ? `: ${codeWords(order.reason).toLowerCase()}` : ""}</span></p>;
+      })}
+      {preview.orders.length === 0 && <p className="text-12 text-muted">{preview.signal ? "The position already fits, so it would send no order." : "It would send no order now."}</p>}
+      {preview.checks.length > 0 && <Checks checks={preview.checks} />}
     </div>
   );
 }

@@ -6,12 +6,14 @@ import { perform } from "~/api/acts";
 import { send } from "~/api/http";
 import { queries } from "~/api/queries";
 import type { Headroom, Receipt, Status, TraderSpec } from "~/api/types";
+import { DraftPreview } from "~/components/DraftPreview";
 import { closestFirst, limitName, usedRatio, usedText } from "~/components/headroom";
 import { cx } from "~/lib/cx";
-import { number, words } from "~/lib/format";
+import { num, number, words } from "~/lib/format";
 import { Field, Meter, Skeleton } from "~/ui/Bits";
 import { Button } from "~/ui/Button";
 import { Dialog } from "~/ui/Dialog";
+import { useDraft } from "./draft";
 import { defaults, faults, type Values } from "./schema";
 import { SchemaForm } from "./SchemaForm";
 
@@ -23,6 +25,9 @@ export function suggestId(instrument: string, strategy: string, taken: string[])
     if (!taken.includes(name)) return name;
   }
 }
+
+/** Descriptions name parameters in backticks, as documentation does. */
+const plain = (text: string): string => text.replaceAll("`", "");
 
 export function Deploy({ status, onClose }: { status: Status; onClose: () => void }) {
   const strategies = useQuery(queries.strategies()).data;
@@ -46,9 +51,14 @@ export function Deploy({ status, onClose }: { status: Status; onClose: () => voi
   const id = name ?? suggestId(instrument, strategy?.id ?? "trader", status.traders.map((trader) => trader.id));
   const taken = takenBy(instrument);
   const wrong = strategy ? faults(strategy.schema, params) : {};
+  const misnamed = /^[a-z0-9][a-z0-9._-]{0,62}$/u.test(id) ? status.traders.some((trader) => trader.id === id) ? "There is a trader of this name." : null : "Lower-case letters, digits and . _ - only.";
+  const missized = (num(sizing.value) ?? 0) > 0 ? null : "A number above 0 is needed.";
   const spec: TraderSpec = { id, account, feed: feed?.id ?? "", instrument, strategy: strategy?.id ?? "", params, sizing, limits: {}, state: paused ? "paused" : "running", session_gate: true };
   const limits = useQuery({ ...queries.headroom(account), enabled: account !== "" }).data;
-  const blocked = !strategy ? "Strategies are not read yet." : !feed ? "Choose an instrument that a feed provides." : taken ? `${instrument} on ${account} belongs to ${taken}: one trader per account and instrument.` : Object.keys(wrong).length ? "Some parameters are not possible." : null;
+  const possible = strategy && feed && account && !misnamed && !missized && Object.keys(wrong).length === 0;
+  const draft = useDraft(possible ? spec : null, Object.keys(strategy?.schema.properties ?? {}));
+  const refused = draft.faults.whole[0] ?? Object.values({ ...draft.faults.fields, ...draft.faults.params })[0];
+  const blocked = !strategy ? "Strategies are not read yet." : !feed ? "Choose an instrument that a feed provides." : taken ? `${instrument} on ${account} belongs to ${taken}: one trader per account and instrument.` : misnamed ?? missized ?? (Object.keys(wrong).length ? "Some parameters are not possible." : refused ?? null);
   const verdict = status.accounts.find((each) => each.id === account)?.verdict;
 
   const deploy = async () => {
@@ -71,7 +81,7 @@ export function Deploy({ status, onClose }: { status: Status; onClose: () => voi
               <div role="radiogroup" aria-label="Strategy" className="grid grid-cols-1 gap-px overflow-hidden rounded-md border border-line bg-line md:grid-cols-2">
                 {strategies.map((each) => (
                   <button key={each.id} type="button" role="radio" aria-checked={each === strategy} className={cx("bg-panel px-3 py-2 text-left hover:bg-raised", each === strategy && "bg-raised! shadow-[inset_2px_0_0_var(--accent)]")} onClick={() => { setStrategyId(each.id); setValues(null); setPresetId(each.presets.find((one) => one.id === "balanced")?.id ?? each.presets[0]?.id ?? null); }}>
-                    <b className="text-12">{each.name}</b><span className="block truncate text-11 text-muted" title={each.description}>{each.description}</span>
+                    <b className="text-12">{each.name}</b><span className="line-clamp-2 text-11 text-muted" title={plain(each.description)}>{plain(each.description)}</span>
                   </button>
                 ))}
               </div>
@@ -79,10 +89,10 @@ export function Deploy({ status, onClose }: { status: Status; onClose: () => voi
           </section>
           <section className="grid grid-cols-1 gap-3 md:grid-cols-3">
             <Field label="Account" htmlFor="d-account"><select id="d-account" className="select" value={account} onChange={(event) => setAccount(event.target.value)}>{status.accounts.map((each) => <option key={each.id} value={each.id}>{each.id} · {each.verdict}</option>)}</select></Field>
-            <Field label="Instrument" htmlFor="d-instrument" error={taken ? `Belongs to ${taken}.` : null}>
+            <Field label="Instrument" htmlFor="d-instrument" error={taken ? `Belongs to ${taken}.` : draft.faults.fields.instrument}>
               <select id="d-instrument" className="select" value={instrument} onChange={(event) => setInstrument(event.target.value)}>{offered.map((each) => <option key={each.feed.id + each.instrument} value={each.instrument}>{each.instrument} · {each.feed.id}{takenBy(each.instrument) ? ` · taken by ${takenBy(each.instrument)}` : ""}</option>)}</select>
             </Field>
-            <Field label="Name" htmlFor="d-name"><input id="d-name" className="input" value={id} spellCheck={false} onChange={(event) => setName(event.target.value)} /></Field>
+            <Field label="Name" htmlFor="d-name" error={misnamed ?? draft.faults.fields.id}><input id="d-name" className="input" aria-invalid={misnamed ? true : undefined} value={id} spellCheck={false} onChange={(event) => setName(event.target.value)} /></Field>
           </section>
           {strategy && (
             <section>
@@ -93,18 +103,17 @@ export function Deploy({ status, onClose }: { status: Status; onClose: () => voi
                 </div>
                 {values && <span className="text-11 text-muted">changed by hand</span>}
               </div>
-              <SchemaForm schema={strategy.schema} values={params} onChange={setValues} columns={3} />
+              <SchemaForm schema={strategy.schema} values={params} errors={draft.faults.params} onChange={setValues} columns={3} />
               {!values && preset && <PresetFigures strategy={strategy.id} preset={preset.id} />}
             </section>
           )}
           <section className="grid grid-cols-1 gap-3 md:grid-cols-3">
-            <Field label="Sizing" htmlFor="d-sizing"><select id="d-sizing" className="select" value={sizing.kind} onChange={(event) => { const kind = event.target.value as TraderSpec["sizing"]["kind"]; setSizing({ kind, value: kind === "units" ? "10" : kind === "risk" ? "0.01" : "0.1" }); }}><option value="equity_fraction">Share of equity</option><option value="risk">Risk at the stop</option><option value="units">Units</option></select></Field>
-            <Field label={sizing.kind === "units" ? "Units" : "Share"} note={sizing.kind === "units" ? undefined : `${number(Number(sizing.value) * 100, { maxDigits: 2 })} %`} htmlFor="d-size"><input id="d-size" className="input" inputMode="decimal" value={sizing.value} onChange={(event) => setSizing({ ...sizing, value: event.target.value })} /></Field>
+            <Field label="Sizing" htmlFor="d-sizing"><select id="d-sizing" className="select" value={sizing.kind} onChange={(event) => { const kind = event.target.value as TraderSpec["sizing"]["kind"]; setSizing({ kind, value: kind === "units" ? "10" : kind === "risk" ? "0.01" : "0.1" }); }}><option value="equity_fraction">Share of equity</option><option value="risk">Share at risk to the stop</option><option value="units">Units</option></select></Field>
+            <Field label={sizing.kind === "units" ? "Units per signal" : sizing.kind === "risk" ? "At risk" : "Of equity"} note={sizing.kind === "units" ? undefined : `${number(Number(sizing.value) * 100, { maxDigits: 2 })} %`} error={missized ?? draft.faults.fields.sizing} htmlFor="d-size"><input id="d-size" className="input" inputMode="decimal" value={sizing.value} onChange={(event) => setSizing({ ...sizing, value: event.target.value })} /></Field>
           </section>
         </div>
-        <aside className="min-w-0 border-line md:border-l md:pl-6" aria-label="Limits that will hold it">
-          <h3 className="pb-2 text-12 font-semibold">What will hold it</h3>
-          <AccountLimits limits={limits} currency={status.accounts.find((each) => each.id === account)?.currency ?? ""} />
+        <aside className="min-w-0 border-line max-md:border-t max-md:pt-4 md:border-l md:pl-6">
+          <DraftPreview title="What it would do" {...draft} whole={draft.faults.whole} onRetry={draft.retry} otherwise={<AccountLimits limits={limits} currency={status.accounts.find((each) => each.id === account)?.currency ?? ""} />} />
         </aside>
       </div>
     </Dialog>
@@ -113,10 +122,10 @@ export function Deploy({ status, onClose }: { status: Status; onClose: () => voi
 
 function AccountLimits({ limits, currency }: { limits: Headroom[] | undefined; currency: string }) {
   if (!limits) return <Skeleton className="h-40" />;
-  const bounded = closestFirst(limits).filter((limit) => limit.scope.startsWith("account/")).slice(0, 8);
+  const bounded = closestFirst(limits).filter((limit) => limit.scope.startsWith("account/")).slice(0, 5);
   return (
     <div className="flex flex-col gap-3">
-      <p className="text-12 text-muted">A draft has no signal yet: its first one comes with its first bar. These limits of the account will hold every order.</p>
+      <h4 className="text-11 text-muted">The account’s limits hold every order of it</h4>
       {bounded.length === 0 && <p className="text-12 text-warn">No limit is set on this account.</p>}
       {bounded.map((limit) => (
         <div key={limit.scope + limit.limit}>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { JsonSchema } from "~/api/types";
-import { bounds, controlOf, defaults, fault, faults, read, resolve } from "./schema";
+import { bounds, controlOf, defaults, fault, faults, read, resolve, stated } from "./schema";
 
 const root: JsonSchema = { $defs: { Limits: { type: "object", properties: { gross: { anyOf: [{ anyOf: [{ type: "number" }, { type: "string" }], ge: 0, le: 1 }, { type: "null" }] } } } }, properties: { limits: { $ref: "#/$defs/Limits" }, fast: { type: "integer", minimum: 2, maximum: 200, default: 10 } }, required: ["fast"] };
 
@@ -18,6 +18,10 @@ describe("a schema as a form", () => {
     expect(faults(root, { fast: 2.5 })).toHaveProperty("fast");
     expect(faults(root, {})).toHaveProperty("fast");
     expect(faults(root, { fast: 12 })).toEqual({});
+  });
+  it("states what is not the default, and what was stated before", () => {
+    expect(stated(root, { fast: 10, other: 1 }, {})).toEqual({ other: 1 });
+    expect(stated(root, { fast: 10 }, { fast: 7 })).toEqual({ fast: 10 });
   });
   it("knows controls, bounds and defaults", () => {
     expect(controlOf({ type: "boolean" })).toBe("switch");

@@ -44,6 +44,11 @@ export function controlOf(schema: JsonSchema): Control {
 export function defaults(schema: JsonSchema): Values {
   return Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, each]) => [name, resolve(each, schema).default ?? null]));
 }
+/** What a document has to say: values that are not the default, and those that it said before. */
+export function stated(schema: JsonSchema, values: Values, before: Values): Values {
+  const usual = defaults(schema);
+  return Object.fromEntries(Object.entries(values).filter(([name, value]) => name in before || JSON.stringify(value) !== JSON.stringify(usual[name])));
+}
 export function bounds(schema: JsonSchema): string {
   const low = schema.minimum ?? schema.exclusiveMinimum, high = schema.maximum ?? schema.exclusiveMaximum;
   if (low != null && high != null) return `${low} to ${high}`;

@@ -1,6 +1,6 @@
 /* The API of contract, answered from the world in the browser. Failures are sentinel inputs:
    token `used`/`expired`, trader id or reason `fail`, strategy parameter 13, log search `boom`. */
-import type { AuditRecord, BacktestRequest, BacktestResult, ConfigChange, DesiredDocument, LogLine, Metric, Receipt, TraderSpec } from "~/api/types";
+import type { AuditRecord, BacktestRequest, BacktestResult, ConfigChange, DesiredDocument, LogLine, Metric, Receipt, TraderPreview, TraderSpec } from "~/api/types";
 import { workingOrder } from "~/api/states";
 import { infer } from "~/forms/DocumentForm";
 import { catalogue } from "./catalogue";
@@ -131,6 +131,7 @@ function preview(spec: TraderSpec, trader?: MockTrader) {
   return {
     trader: spec.id, time: world.barTime, price: price.toFixed(2), inputs: last && !up ? last.inputs : { close: price, average_20: Number(average.toFixed(4)) },
     signal: up ? { target: 1, stop: (price * 0.94).toFixed(2), reason: "price above its average" } : { target: 0, stop: null, reason: "price below its average" },
+    wishes: [{}],
     orders: up ? [{ side: "BUY", quantity: String(size), verdict: value <= 60_000 ? "allowed" : "denied", reason: value <= 60_000 ? null : "ORDER_VALUE" }] : [],
     checks: [
       { limit: "order_value_max", used: "0", after: value.toFixed(2), bound: "60000.00", ok: value <= 60_000 },
@@ -169,7 +170,6 @@ on("GET", "/health/components", () => items([
   { id: "worker", state: "idle", detail: "starts with the first job", age_ms: null },
 ]));
 on("GET", "/metrics", () => new Response(`# HELP tradedeck_events_total Journal entries committed.\n# TYPE tradedeck_events_total counter\ntradedeck_events_total ${world.seq}\n# HELP tradedeck_stream_subscribers Open event streams.\n# TYPE tradedeck_stream_subscribers gauge\ntradedeck_stream_subscribers 2\n# HELP tradedeck_request_seconds Seconds to answer.\n# TYPE tradedeck_request_seconds summary\ntradedeck_request_seconds{route="/status",quantile="0.5"} 0.0011\ntradedeck_request_seconds{route="/status",quantile="0.99"} 0.0042\n# HELP tradedeck_order_seconds Bar received to paper fill.\n# TYPE tradedeck_order_seconds summary\ntradedeck_order_seconds{quantile="0.5"} 0.0014\ntradedeck_order_seconds{quantile="0.99"} 0.0051\n# HELP tradedeck_loop_lag_seconds Lag of the runner's loop.\n# TYPE tradedeck_loop_lag_seconds gauge\ntradedeck_loop_lag_seconds 0.0008\n`));
-on("GET", "/accounts", () => items(world.status().accounts));
 on("GET", "/accounts/:id/equity", ({ query }) => {
   const points = Number(query.get("points") ?? 600);
   const step = Math.max(1, Math.floor(world.equity.length / points));
@@ -192,7 +192,6 @@ on("GET", "/accounts/:id/limits", () => {
     { scope: "account/paper-demo", limit: "orders_per_minute", label: "Order rate", used: 3, bound: 60, unit: "per min", ...by },
   ]);
 });
-on("GET", "/traders", () => items(world.status().traders));
 on("POST", "/traders", ({ body }) => {
   const spec = body as unknown as TraderSpec;
   if (world.document.traders.some((each) => each.account === spec.account && each.instrument === spec.instrument)) return problem(409, "INSTRUMENT_TAKEN", "Another trader has this instrument", `One trader per account and instrument: ${spec.instrument} on ${spec.account} belongs to ${world.document.traders.find((each) => each.instrument === spec.instrument)?.id}.`, { hint: "Stop and remove that trader, or choose another instrument." });
@@ -200,7 +199,6 @@ on("POST", "/traders", ({ body }) => {
   next.traders.push(spec);
   return applyDocument(next, [{ path: `traders/${next.traders.length - 1}`, old: null, new: spec.id, effect: "neutral" }], `Deploy ${spec.id}`);
 });
-on("GET", "/traders/:id", ({ params }) => json(find(params.id)?.spec ?? null));
 on("PATCH", "/traders/:id", ({ params, body }) => patchTrader(params.id ?? "", body as Partial<TraderSpec>, `Change ${params.id}`));
 on("DELETE", "/traders/:id", ({ params }) => {
   const next = structuredClone(world.document);
@@ -238,18 +236,18 @@ on("GET", "/traders/:id/bars", async ({ params, query }) => {
   return json({ bars, marks: trader.marks.filter((mark) => mark.bar >= from).map((mark) => ({ time: barsOf(trader.spec.instrument)[mark.bar]?.time, kind: mark.kind, side: mark.side, price: String(mark.price), quantity: String(mark.quantity), order: mark.order })) });
 });
 on("GET", "/traders/:id/memory", ({ params }) => json(find(params.id)?.memory ?? {}));
-on("GET", "/traders/:id/signal", ({ params }) => {
-  const trader = find(params.id);
-  return trader ? json(preview(trader.spec, trader)) : problem(404, "TRADER_UNKNOWN", "No such trader", "");
-});
 on("POST", "/traders/preview", async ({ body }) => {
   await wait(120);
   const spec = body as unknown as TraderSpec;
-  const errors = invalid({ ...world.document, traders: [spec] }).map((error) => ({ ...error, path: error.path.replace("traders/0/", "") }));
-  return errors.length ? problem(422, "VALIDATION", "Some values are not possible", errors[0]?.reason ?? "", { errors }) : json(preview(spec, find(spec.id)));
+  const errors = invalid({ ...world.document, traders: [spec] }).map((error) => ({ path: error.path.replace("traders/0/", "").replace("/", "."), reason: error.reason }));
+  const known = world.document.traders.find((each) => each.id === spec.id);
+  const changes = known ? diff(known, { ...known, ...spec }).map((change) => ({ ...change, path: `traders.${spec.id}.${change.path.replaceAll("/", ".")}` })) : [{ path: `traders.${spec.id}`, old: null, new: spec, effect: "neutral" as const }];
+  const blank: TraderPreview = { trader: spec.id, valid: errors.length === 0, code: null, detail: "", hint: "", errors, params: spec.params, changes: errors.length ? [] : changes, effect: "neutral", needs_step_up: false, wait_s: 0, time: null, price: null, inputs: {}, signal: null, wishes: [], orders: [], checks: [] };
+  if (errors.length) return json({ ...blank, code: "INVALID_CONFIG" });
+  if (spec.instrument === "GE") return json({ ...blank, code: "CONFLICT", detail: "GE has no bar yet.", hint: "Start its feed, or let it run to the first bar." });
+  return json({ ...blank, ...preview(spec, find(spec.id)) });
 });
 on("GET", "/strategies", () => items(catalogue));
-on("GET", "/strategies/:id", ({ params }) => json(catalogue.find((each) => each.id === params.id)));
 on("GET", "/strategies/:id/presets/:preset/report", ({ params }) => json({ instrument: "AAPL", start: "2004-08-19", end: "2008-10-09", metrics: performance(world.equity.filter((_, index) => index % (params.preset === "aggressive" ? 2 : 3) === 0), world.trades) }));
 on("POST", "/activate", ({ body }) => {
   const strategy = catalogue.find((each) => each.id === body.strategy);
@@ -263,7 +261,6 @@ on("GET", "/config", () => json({ document: world.document, generation: world.ge
   { subject: "account/paper-demo", type: "Armed", status: "True", reason: "PAPER", detail: "armed by the host's environment" },
   { subject: "account/paper-demo", type: "Reconciled", status: "Unknown", reason: "NOT_CHECKED", detail: "reconciliation is not part of this build" },
 ] }));
-on("POST", "/config/validate", ({ body }) => { const errors = invalid(body.document as DesiredDocument); return json({ valid: errors.length === 0, errors }); });
 on("POST", "/config/diff", ({ body }) => { const errors = invalid(body.document as DesiredDocument); return json({ valid: errors.length === 0, errors, changes: diff(world.document, body.document) }); });
 on("PUT", "/config", ({ body, headers }) => {
   if (headers["If-Match"] && headers["If-Match"] !== `"${world.generation}"`) return problem(412, "GENERATION_CONFLICT", "Somebody was faster", `Generation ${world.generation} is newer than the one you edited.`, { hint: "Compare again with the newest version." });
@@ -322,11 +319,9 @@ on("POST", "/flatten", ({ body }) => {
     inScope.forEach(close);
   });
 });
-on("GET", "/halts", () => items(world.halts));
 on("POST", "/halts", ({ body }) => accept("halt.set", str(body.scope), () => setHalt(str(body.scope), body.level as "pause", str(body.reason))));
 on("POST", "/halts/clear", ({ body }) => accept("halt.clear", str(body.scope), () => { world.halts = world.halts.filter((halt) => halt.scope !== body.scope); world.emit("halt.cleared", { scope: body.scope, reason: body.reason, by: "A. Operator" }); }));
 on("GET", "/decisions", ({ query }) => items((find(query.get("trader") ?? "")?.decisions ?? []).slice(-Number(query.get("limit") ?? 400)).reverse()));
-on("GET", "/signals", () => items(world.traders.map((trader) => preview(trader.spec, trader))));
 on("GET", "/alerts", () => items(world.alerts));
 on("POST", "/alerts/:id/acknowledge", ({ params }) => {
   const alert = world.alerts.find((each) => each.id === params.id);
@@ -335,7 +330,6 @@ on("POST", "/alerts/:id/acknowledge", ({ params }) => {
   world.emit("condition", { subject: "alert", type: "Acknowledged", status: "True", reason: "BY_OPERATOR", detail: params.id });
   return json({ audit_id, accepted: true });
 });
-on("GET", "/feeds", () => items(world.status().feeds));
 on("POST", "/feeds/:id/replay", ({ params, body }) => accept("replay.set", params.id ?? "", () => {
   if (typeof body.speed === "number") world.speed = body.speed;
   if (typeof body.paused === "boolean") world.paused = body.paused;
@@ -350,7 +344,6 @@ on("POST", "/backtests", ({ body }) => {
   return json({ id, audit_id: world.record("jobs:job:create", id), accepted: true }, 202);
 });
 on("GET", "/backtests/data", () => items([{ data: "bundled:us-daily", instruments: ["AAPL", "IBM", "MSFT", "GOOG", "GE"], first: "2000-03-01", last: "2013-03-01" }, { data: "xauusd.csv.gz", instruments: [], first: null, last: null }]));
-on("GET", "/backtests/:id", ({ params }) => json(world.backtests.find((job) => job.id === params.id)));
 on("POST", "/backtests/:id/cancel", ({ params }) => { world.backtests = world.backtests.map((job) => (job.id === params.id ? { ...job, state: "cancelled" } : job)); return json({ id: params.id, audit_id: world.record("jobs:job:cancel", params.id ?? ""), accepted: true }); });
 on("GET", "/backtests/:id/result", ({ params }) => {
   const job = world.backtests.find((each) => each.id === params.id);

@@ -9,11 +9,12 @@ import type { Decision, Order, Receipt, Strategy, TraderStatus } from "~/api/typ
 import { useMay, useStatus } from "~/components/hooks";
 import { LogView } from "~/components/LogView";
 import { Panel, QueryPanel } from "~/components/Panel";
-import { PreviewView } from "~/components/Preview";
+import { DraftPreview } from "~/components/DraftPreview";
 import { openKill } from "~/components/shell";
 import { paramsText, strategyText, TraderStateCell } from "~/components/TraderCells";
 import { sentence, verdictLook, Why } from "~/components/Why";
-import { defaults, faults, type Values } from "~/forms/schema";
+import { useDraft } from "~/forms/draft";
+import { defaults, faults, stated, type Values } from "~/forms/schema";
 import { SchemaForm } from "~/forms/SchemaForm";
 import { delta, drawdown, duration, num, number, percent, position, price, quantity, show, tone, toneClass, words } from "~/lib/format";
 import { parse, tradingTime } from "~/lib/time";
@@ -157,14 +158,17 @@ function ParameterForm({ trader, strategy }: { trader: TraderStatus; strategy: S
   // What the document leaves out is in force with its default.
   const inForce = { ...defaults(strategy.schema), ...trader.params };
   const [values, setValues] = useState<Values>(inForce);
+  const params = stated(strategy.schema, values, trader.params);
   const [busy, setBusy] = useState(false);
   const blocked = useMay("operator");
   const wrong = faults(strategy.schema, values);
   const changed = JSON.stringify(values) !== JSON.stringify(inForce);
-  const now = useQuery({ ...queries.signal(trader.id), retry: false });
+  const spec = useQuery(queries.config()).data?.document.traders.find((each) => each.id === trader.id);
+  const draft = useDraft(spec && Object.keys(wrong).length === 0 ? { ...spec, params } : null, Object.keys(strategy.schema.properties ?? {}));
+  const refused = draft.faults.whole[0] ?? Object.values(draft.faults.params)[0];
   const apply = async () => {
     setBusy(true);
-    await perform({ label: `Change parameters of ${trader.id}`, run: (step_up) => send<Receipt>(`/traders/${encodeURIComponent(trader.id)}`, { method: "PATCH", body: { params: values, step_up }, ifMatch: trader.generation_desired }) });
+    await perform({ label: `Change parameters of ${trader.id}`, run: (step_up) => send<Receipt>(`/traders/${encodeURIComponent(trader.id)}`, { method: "PATCH", body: { params, step_up }, ifMatch: trader.generation_desired }) });
     setBusy(false);
   };
   return (
@@ -174,15 +178,14 @@ function ParameterForm({ trader, strategy }: { trader: TraderStatus; strategy: S
           <b>{strategy.name}</b>
           <div className="segmented" role="group" aria-label="Preset">{strategy.presets.map((preset) => <button key={preset.id} type="button" aria-pressed={JSON.stringify(preset.params) === JSON.stringify(values)} onClick={() => setValues(preset.params)}>{words(preset.id)}</button>)}</div>
         </div>
-        <SchemaForm schema={strategy.schema} values={values} onChange={setValues} disabled={Boolean(blocked)} />
+        <SchemaForm schema={strategy.schema} values={values} errors={draft.faults.params} onChange={setValues} disabled={Boolean(blocked)} />
         <div className="flex gap-2">
-          <Button look="primary" pending={busy} blocked={blocked ?? (!changed ? "Nothing is changed." : Object.keys(wrong).length ? "Some values are not possible." : null)} onClick={() => void apply()}>{busy ? "Waiting for the runner" : "Apply at the next safe point"}</Button>
+          <Button look="primary" pending={busy} blocked={blocked ?? (!changed ? "Nothing is changed." : Object.keys(wrong).length ? "Some values are not possible." : refused ?? null)} onClick={() => void apply()}>{busy ? "Waiting for the runner" : "Apply at the next safe point"}</Button>
           <Button blocked={changed ? null : "Nothing is changed."} onClick={() => setValues(inForce)}>Undo</Button>
         </div>
       </div>
       <div className="min-w-0 border-line md:border-l md:pl-8">
-        <p className="pb-2 text-12 font-semibold">What it would do now{changed && <span className="font-normal text-muted"> · with the values in force</span>}</p>
-        {now.data ? <PreviewView preview={now.data} /> : now.isError ? <p className="text-12 text-muted">{problemOf(now.error).detail ?? "No preview."} {problemOf(now.error).hint}</p> : <Skeleton className="h-32" />}
+        <DraftPreview title={changed ? "What it would do with these values" : "What it would do with the values in force"} {...draft} whole={draft.faults.whole} onRetry={draft.retry} />
       </div>
     </div>
   );
@@ -191,15 +194,17 @@ function ParameterForm({ trader, strategy }: { trader: TraderStatus; strategy: S
 function Switch({ trader, to, onClose }: { trader: TraderStatus; to: Strategy | undefined; onClose: () => void }) {
   const [preset, setPreset] = useState(to?.presets.find((each) => each.id === "balanced")?.id ?? to?.presets[0]?.id);
   const [busy, setBusy] = useState(false);
+  const spec = useQuery(queries.config()).data?.document.traders.find((each) => each.id === trader.id);
+  const params = to?.presets.find((each) => each.id === preset)?.params ?? {};
+  const draft = useDraft(spec && to ? { ...spec, strategy: to.id, params } : null, []);
   if (!to) return null;
-  const params = to.presets.find((each) => each.id === preset)?.params ?? {};
   const confirm = async () => {
     setBusy(true);
     await activate(to.id, preset ? { preset } : { params }, trader.id);
     onClose();
   };
   return (
-    <Dialog open onClose={onClose} title={`Switch ${trader.id}`} width={520} foot={<><Button onClick={onClose}>Cancel</Button><Button look="primary" pending={busy} onClick={() => void confirm()}>{busy ? "Waiting for the runner" : `Switch to ${to.name}`}</Button></>}>
+    <Dialog open onClose={onClose} title={`Switch ${trader.id}`} width={620} foot={<><Button onClick={onClose}>Cancel</Button><Button look="primary" pending={busy} onClick={() => void confirm()}>{busy ? "Waiting for the runner" : `Switch to ${to.name}`}</Button></>}>
       <table className="tbl">
         <thead><tr><th className="l"><span className="sr-only">What</span></th><th className="l">Now</th><th className="l">Then</th></tr></thead>
         <tbody>
@@ -210,6 +215,7 @@ function Switch({ trader, to, onClose }: { trader: TraderStatus; to: Strategy | 
       </table>
       {to.presets.length > 1 && <Segmented label="Preset" value={preset ?? ""} options={to.presets.map((each) => ({ value: each.id, label: words(each.id) }))} onChange={setPreset} />}
       <p className="text-12 text-muted">Applied without restart at the next safe point, before the next decision. Memory is kept per strategy: switching back finds the old one.</p>
+      <DraftPreview title={`What ${to.name} would do`} {...draft} whole={[...draft.faults.whole, ...Object.values(draft.faults.fields)]} onRetry={draft.retry} />
     </Dialog>
   );
 }

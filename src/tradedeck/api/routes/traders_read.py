@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from tradedeck.api import candles
+from tradedeck.api import candles, drafts
 from tradedeck.api.access import requires
 from tradedeck.api.asking import ask
 from tradedeck.api.context import Context, Ctx
@@ -23,8 +23,7 @@ from tradedeck.api.views import (
     TraderList,
     TraderView,
 )
-from tradedeck.api.wire_config import DraftTrader
-from tradedeck.desired import rules
+from tradedeck.api.wire_config import DraftTrader, TraderPreview
 from tradedeck.identity.permissions import Permission
 from tradedeck.identity.types import Actor
 from tradedeck.kernel.clock import format_ns, parse_ns
@@ -144,33 +143,13 @@ async def trader_memory(trader: Name, actor: Reader, ctx: Ctx) -> Response:
 async def trader_signal(trader: Name, actor: Reader, ctx: Ctx) -> Response:
     """What it would do now, on its last bar; nothing is sent and nothing is remembered."""
     await _known(ctx, trader)
-    return _previewed(trader, await ask(ctx, actor, "signals.preview", {"trader": trader}))
+    reply = mapping(await ask(ctx, actor, "signals.preview", {"trader": trader}))
+    return answer({"trader": trader, **drafts.signal_of(reply)})
 
 
-@router.post("/traders/preview", response_model=SignalPreview)
-async def preview_trader(draft: DraftTrader, actor: Reader, ctx: Ctx) -> Response:
-    """What a draft would do now, with the limits it would meet; nothing is sent or kept."""
-    document = (await ctx.live.made.facts()).document
-    given = draft.model_dump(exclude_none=True)
-    others = [item for item in document["traders"] if item["id"] != draft.id]
-    checked = rules.read({**document, "traders": [*others, given]}, ctx.library).plain()
-    body = next(item for item in checked["traders"] if item["id"] == draft.id)
-    return _previewed(draft.id, await ask(ctx, actor, "signals.preview", {"draft": body}))
-
-
-def _previewed(trader: str, reply: Any) -> Response:
-    found = mapping(reply)
-    wishes: list[dict[str, Any]] = list(found.get("wishes") or ())
-    end_ns = found.get("bar_end_ns")
-    return answer(
-        {
-            "trader": trader,
-            "time": None if end_ns is None else format_ns(end_ns),
-            "price": None if found.get("price") is None else str(found["price"]),
-            "inputs": dict(mapping(found.get("inputs"))),
-            "signal": next((wish for wish in wishes if "target" in wish), None),
-            "wishes": wishes,
-            "orders": list(found.get("orders") or ()),
-            "checks": list(found.get("checks") or ()),
-        }
-    )
+@router.post("/traders/preview")
+async def preview_trader(draft: DraftTrader, actor: Reader, ctx: Ctx) -> TraderPreview:
+    """What a draft would do and change: faults at their fields, parameters in full, the first
+    signal with every limit it would meet. Nothing is sent or kept.
+    """
+    return await drafts.preview(ctx, actor, draft)

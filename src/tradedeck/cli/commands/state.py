@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
-from typing import Annotated, Any
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Annotated, Any, Final, TextIO
 
 import typer
 
@@ -21,7 +25,10 @@ from tradedeck.cli.output import (
     show,
     table,
 )
+from tradedeck.kernel.errors import Code, TradedeckError
 
+# A watch outlives a restart of what it watches.
+_PASSING: Final = frozenset({Code.UNAVAILABLE, Code.TIMEOUT})
 Scope = Annotated[str, typer.Argument(help="all, account/ID or trader/ID.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it is recorded.")]
@@ -42,17 +49,59 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second.")] = False,
 ) -> None:
     """Mode, accounts, traders, feeds and halts in one look."""
-    while True:
+    if not watch:
         answer = client.get("/status")
         if as_json:
             print_json(answer)
         else:
-            if watch:
-                print("\x1b[2J\x1b[H", end="")
             _status(answer)
-        if not watch:
-            return
+        return
+    screen = Screen(sys.stdout)
+    while True:
+        try:
+            answer = client.get("/status")
+        except TradedeckError as error:
+            if as_json or error.code not in _PASSING:
+                raise
+            screen.says(f"No answer since {screen.seen or 'the beginning'}: {error}")
+        else:
+            if as_json:
+                print_json(answer)
+            else:
+                with redirect_stdout(StringIO()) as text:
+                    _status(answer)
+                screen.draw(text.getvalue(), cell(answer.get("at")))
         time.sleep(1)
+
+
+class Screen:
+    """A page that is drawn over itself in a terminal, and page after page anywhere else."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._page = ""
+        self.seen = ""  # when the newest page was true
+
+    def draw(self, page: str, at: str) -> None:
+        """Show a page, true at a time."""
+        self._page, self.seen = page, at
+        self._show(f"{at}, again every second; Ctrl-C ends it")
+
+    def says(self, words: str) -> None:
+        """Say something above the page that was true last."""
+        self._show(words)
+
+    def _show(self, words: str) -> None:
+        lines = [words, "", *self._page.splitlines()]
+        if self._out.isatty():
+            # Without clearing first, so that nothing flickers; what is wider than the terminal
+            # would wrap and push the page out of place.
+            width, height = shutil.get_terminal_size()
+            shown = [line[:width] for line in lines[: height - 1]]
+            self._out.write("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J")
+        else:
+            self._out.write("\n".join(lines) + "\n\n")
+        self._out.flush()
 
 
 def _status(answer: dict[str, Any]) -> None:

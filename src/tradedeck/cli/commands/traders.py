@@ -10,6 +10,7 @@ from tradedeck.cli import client
 from tradedeck.cli.output import (
     AsJson,
     StepUp,
+    cell,
     changed,
     confirm,
     done,
@@ -19,8 +20,10 @@ from tradedeck.cli.output import (
     print_json,
     role_with,
     show,
+    table,
 )
 from tradedeck.cli.values import merge_params
+from tradedeck.kernel.errors import Code, Fault, TradedeckError
 
 app = typer.Typer(help="Traders: list, deploy, start, pause, resume, stop, restart, remove.")
 Trader = Annotated[str, typer.Argument(help="The trader's id.")]
@@ -32,6 +35,11 @@ COLUMNS = [
     ("STRATEGY", "strategy"), ("STATE", "state"), ("DESIRED", "desired_state"),
     ("POSITION", "position"), ("REALISED", "realised"), ("UNREALISED", "unrealised"),
     ("REASON", "reason"),
+]  # fmt: skip
+
+CHECKS = [
+    ("LIMIT", "limit"), ("SCOPE", "scope"), ("USED", "used"), ("AFTER", "after"),
+    ("BOUND", "bound"), ("PASSES", "passes"),
 ]  # fmt: skip
 
 
@@ -88,10 +96,48 @@ def deploy(
         "state": "paused" if paused else "running",
     }
     if preview:
-        show(client.post("/traders/preview", body), as_json=as_json)
+        _preview(trader, fields(client.post("/traders/preview", body)), as_json=as_json)
         return
     body["step_up"] = step_up
     changed(client.post("/traders", body, role=role_with(step_up)), as_json=as_json)
+
+
+def _preview(trader: str, answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    if not answer.get("valid"):
+        faults = tuple(Fault(str(e["path"]), str(e["reason"])) for e in items(answer.get("errors")))
+        raise TradedeckError(
+            Code(str(answer.get("code") or Code.INVALID)),
+            f"{trader} cannot be deployed like this.",
+            hint="Nothing was changed.",
+            faults=faults,
+        )
+    if as_json:
+        return
+    print(f"parameters  {cell(answer.get('params'), whole=True) or 'none'}")
+    for change in items(answer.get("changes")):
+        made = change.get("old") is None
+        new = "added" if made else f"{cell(change.get('old'))} → {cell(change.get('new'))}"
+        print(f"changes     {change.get('path')}: {new}")
+    if answer.get("needs_step_up"):
+        print(f"needs       a code of the host, then {cell(answer.get('wait_s'))} s of waiting")
+    if answer.get("time") is None:
+        said = f"{answer.get('detail') or ''} {answer.get('hint') or ''}".strip()
+        print(f"signal      none yet: {said}")
+        return
+    signal = fields(answer.get("signal"))
+    wanted = f"target {cell(signal.get('target'))}, {signal.get('reason')}" if signal else "none"
+    print(f"bar         {answer['time']} at {cell(answer.get('price'))}")
+    print(f"inputs      {cell(answer.get('inputs'), whole=True) or 'none'}")
+    print(f"signal      {wanted}")
+    for order in items(answer.get("orders")):
+        why = f", {order['reason']}" if order.get("reason") else ""
+        print(f"order       {order['side']} {order['quantity']}: {order['verdict']}{why}")
+    checks = items(answer.get("checks"))
+    if checks:
+        print()
+        table([{**check, "passes": check.get("ok")} for check in checks], CHECKS)
 
 
 def _act(name: str, text: str) -> None:
