@@ -59,6 +59,7 @@ CONTROL = {
     7: "Api, messages or exchange away: policy holds, all arrives afterwards.",
     8: "Events out of order, repeated, missing, forged.",
     11: "Every route by every role matches the table.",
+    14: "A process that was frozen is noticed, and heard again when it wakes.",
     15: "The database migrates from and to every release with its data.",
     16: "Fuzz of the OpenAPI document: no 5xx, no undeclared answer.",
     17: "Forged, expired, replayed, misaddressed: ignored and alarmed.",

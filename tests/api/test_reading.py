@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
@@ -99,6 +100,32 @@ def test_a_home_without_a_runner_says_so(play: Any, home: Path):
             assert body["reconcile"]["verdict"] == "unknown"
             down = await client.get("/traders/aapl-momentum/signal")
             assert (down.status_code, down.json()["code"]) == (503, "UNAVAILABLE")
+
+    play(scenario)
+
+
+def test_inv_16_a_runner_that_falls_silent_is_not_shown_as_it_last_was(
+    play: Any, home: Path, journal: MemoryJournal
+):
+    async def scenario(wire: Wire) -> None:
+        some_days(journal)
+        async with running(home, wire) as deck, deck.client() as client:
+            await deck.settled(journal.head)
+            body = (await client.get("/status")).json()
+            assert body["runner"]["state"] == "running"
+            assert body["runner"]["age_ms"] is not None
+            wire.hub.services.clear()  # nobody answers for the journal any more
+            async with asyncio.timeout(30):
+                while body["runner"]["state"] == "running":
+                    await asyncio.sleep(0.1)
+                    body = (await client.get("/status")).json()
+            assert body["runner"]["state"] == "silent"
+            assert body["runner"]["age_ms"] > 0
+            assert {trader["state"] for trader in body["traders"]} == {"unknown"}
+            assert not {feed["state"] for feed in body["feeds"]} & {"running", "paused"}
+            assert body["mode_reasons"] == ["RUNNER_SILENT"]
+            items = (await client.get("/health/components")).json()["items"]
+            assert {i["id"]: i["state"] for i in items}["journal/local"] == "down"
 
     play(scenario)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -209,3 +211,28 @@ def test_the_rail_says_what_trades(page: Page, deck: Deck) -> None:
     deck.act("/feeds/us-daily/replay", {"paused": False, "speed": 4})
     expect(shown).not_to_have_text(old)
     until(lambda: deck.trader("apple-ema")["last_bar"] != before, "another bar")
+
+
+def test_inv_16_a_frozen_runner_is_shown_as_unknown_and_nothing_stays_green(
+    page: Page, deck: Deck
+) -> None:
+    """The stream of the api stays open: what is missing is the word of the runner."""
+    page.goto("/")
+    settled(page)
+    rail, main = page.locator(".rail"), page.locator("main")
+    expect(rail).to_contain_text("4 running")
+    frozen = deck.pid("runner")
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        expect(rail).to_contain_text("Runner silent")
+        expect(rail).to_contain_text("4 unknown")
+        expect(rail).to_contain_text("last known")
+        expect(rail.locator(".text-ok")).to_have_count(0)
+        expect(main.locator(".verdict").filter(has_text="Are we safe?")).to_contain_text("Unknown")
+        expect(main.locator(".verdict").filter(has_text="book true?")).to_contain_text("Unknown")
+        expect(main.locator("table .text-ok")).to_have_count(0)
+        page.goto("/operations?tab=feeds")
+        expect(main).to_contain_text("Stale")
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    expect(rail).to_contain_text("4 running")

@@ -84,7 +84,7 @@ METRICS: Final = (
     Metric("tradedeck_feed_stale_checks", "gauge", ("feed",), "Stale checks in a row."),
 )
 _STARTED: Final = time.time()
-_STATES: Final = ("starting", "running", "paused", "stopped", "faulted", "blocked")
+_STATES: Final = ("starting", "running", "paused", "stopped", "faulted", "blocked", "unknown")
 
 
 async def render(context: Context) -> bytes:

@@ -66,7 +66,7 @@ class TraderView(BaseModel):
     generation_desired: int
     generation_observed: int
     applied: str
-    position: Dec
+    position: Dec | None
     average_price: Dec | None
     price: Dec | None
     unrealised: Dec | None

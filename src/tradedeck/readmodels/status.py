@@ -2,7 +2,8 @@
 
 Two steps: `read_facts` selects what is committed, `compose` joins it with the desired document and
 the newest telemetry. What was never reported is null and `unknown`, never a guess; every part that
-ages carries its age.
+ages carries its age, and past its deadline it is `stale` or `unknown` with what was last known
+(INV-16).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tradedeck.store.sessions import ReadSession
 
 SPARK_POINTS: Final = 30
 SILENT_NS: Final = 6 * NS_PER_S  # three missed polls of the journal
+COMPARED_NS: Final = 45 * NS_PER_S  # three missed comparisons of our book with the venue's
 RECONCILED: Final = "Reconciled"  # the runner's condition on a match of its book with the venue's
 Rows = list[dict[str, Any]]
 
@@ -144,7 +146,9 @@ def compose(facts: Facts, heard: Heard, *, build: str, now_ns: int) -> dict[str,
         "at": format_ns(now_ns),
         "build": build,
         "mode": runner.get("mode") or "blocked",
-        "mode_reasons": _list(runner.get("reasons")) if known else ["RUNNER_NEVER_SEEN"],
+        "mode_reasons": _mode_reasons(runner, silence=silence(facts, heard, now_ns) is not None)
+        if known
+        else ["RUNNER_NEVER_SEEN"],
         "simulated": False,
         "data_mode": gauges.get("data_mode") or runner.get("data_mode") or "none",
         "execution_capable_accounts": sum(verdict in {"paper", "live"} for verdict in observed)
@@ -158,7 +162,7 @@ def compose(facts: Facts, heard: Heard, *, build: str, now_ns: int) -> dict[str,
         "feeds": _feeds(facts, heard, now_ns),
         "halts": [halt_view(row) for row in facts.halts],
         "session": _sessions(gauges),
-        "reconcile": _reconcile(facts, heard),
+        "reconcile": _reconcile(facts, heard, now_ns),
         "alerts": {
             "unacknowledged": facts.unacknowledged,
             "oldest_at": instant(facts.oldest_ns),
@@ -182,17 +186,42 @@ def _list(text: Any) -> list[str]:
     return [str(item) for item in found]
 
 
-def _runner(facts: Facts, heard: Heard, now_ns: int) -> dict[str, Any]:
+def _mode_reasons(runner: Mapping[str, Any], *, silence: bool) -> list[str]:
+    return _list(runner.get("reasons")) + ["RUNNER_SILENT"] * silence
+
+
+def _runner_state(facts: Facts, heard: Heard, now_ns: int) -> str:
     row = facts.runner or {}
     if heard.stopped is not None:
-        state = "distrusted"  # its journal does not hold: nothing it says is taken
-    elif heard.seen_ns is None or now_ns - heard.seen_ns > SILENT_NS:
-        state = "silent" if row else "unknown"
-    else:
-        state = "stopped" if row.get("state") == "stopped" else "running"
+        return "distrusted"  # its journal does not hold: nothing it says is taken
+    if row.get("state") == "stopped":
+        return "stopped"  # it said so itself, and a process that ended says no more
+    if heard.seen_ns is None or now_ns - heard.seen_ns > SILENT_NS:
+        return "silent" if row else "unknown"
+    return "running"
+
+
+def silence(facts: Facts, heard: Heard, now_ns: int) -> str | None:
+    """Why what the runner said is not held for true any more; None while it speaks.
+
+    One that stopped in order is silent too: nothing of it runs.
+    """
+    state = _runner_state(facts, heard, now_ns)
+    if state == "running":
+        return None
+    if state == "silent" and heard.seen_ns is not None:
+        return f"the runner has said nothing for {(now_ns - heard.seen_ns) // NS_PER_S} s"
+    return {
+        "stopped": "the runner is stopped",
+        "distrusted": "the runner's journal does not hold",
+    }.get(state, "the runner was not heard yet")
+
+
+def _runner(facts: Facts, heard: Heard, now_ns: int) -> dict[str, Any]:
+    row = facts.runner or {}
     return {
         "id": heard.id,
-        "state": state,
+        "state": _runner_state(facts, heard, now_ns),
         "seen_at": instant(heard.seen_ns),
         "age_ms": age_ms(heard.seen_ns, now_ns),
         "epoch": heard.epoch,
@@ -253,6 +282,8 @@ def trader_view(facts: Facts, heard: Heard, name: str, now_ns: int) -> dict[str,
     position = facts.positions.get((spec.get("account", ""), spec.get("instrument", "")), {})
     last = facts.decisions.get(name)
     condition = facts.conditions.get((f"trader/{name}", "Applied"), {})
+    state, reason = _trader_state(row, silence(facts, heard, now_ns))
+    held = position.get("quantity") or ("0" if spec.get("account") in facts.accounts else None)
     spark = list(heard.sparks.get(name, ())) or []
     stored = facts.sparks.get(name, [])
     bar_ns = gauges.get("bar_end_ns")
@@ -266,15 +297,15 @@ def trader_view(facts: Facts, heard: Heard, name: str, now_ns: int) -> dict[str,
         "params": spec.get("params") or {},
         "sizing": spec.get("sizing"),
         "session_gate": spec.get("session_gate"),
-        "state": row.get("state") or "starting",
-        "reason": row.get("reason"),
+        "state": state,
+        "reason": reason,
         "desired_state": spec.get("state"),
         "generation_desired": facts.generation,
         "generation_observed": int(
             gauges.get("generation") or (facts.runner or {}).get("generation") or 0
         ),
         "applied": condition.get("status", "Unknown"),
-        "position": position.get("quantity") or "0",
+        "position": held,
         "average_price": position.get("average_price"),
         "price": _text(gauges.get("price", last["price"] if last else None)),
         "unrealised": _text(gauges.get("unrealised", row.get("unrealised"))),
@@ -291,6 +322,14 @@ def trader_view(facts: Facts, heard: Heard, name: str, now_ns: int) -> dict[str,
         else spark,
         "last_decision": last,
     }
+
+
+def _trader_state(row: Mapping[str, Any], why: str | None) -> tuple[str, str | None]:
+    """State and reason; `why` nothing newer is known, or None."""
+    if why is None:
+        return row.get("state") or "starting", row.get("reason")
+    known = row.get("state")
+    return "unknown", f"{why}; last known: {known}" if known else why
 
 
 def _gauges(heard: Heard, trader: str) -> Mapping[str, Any]:
@@ -310,25 +349,35 @@ def _float(value: Any) -> float | None:
 
 def _feeds(facts: Facts, heard: Heard, now_ns: int) -> list[dict[str, Any]]:
     return [
-        feed_view(name, spec, facts.feeds.get(name, {}), heard, now_ns)
+        feed_view(
+            name, spec, facts.feeds.get(name, {}), heard, now_ns, silence(facts, heard, now_ns)
+        )
         for name, spec in by_id(facts.document, "feeds").items()
     ]
 
 
 def feed_view(
-    name: str, spec: Mapping[str, Any], row: Mapping[str, Any], heard: Heard, now_ns: int
+    name: str,
+    spec: Mapping[str, Any],
+    row: Mapping[str, Any],
+    heard: Heard,
+    now_ns: int,
+    why: str | None = None,
 ) -> dict[str, Any]:
-    """One feed; the cursor of a replay is the trading clock."""
+    """One feed; the cursor of a replay is the trading clock. `why` nothing newer is known of it."""
     gauges = mapping(mapping(heard.gauges.get("feeds")).get(name))
     cursor: Any = gauges.get("cursor_ns", gauges.get("cursor", row.get("cursor")))
     stale_s: Any = spec.get("stale_after_s")
+    state: Any = gauges.get("state") or row.get("state") or "unknown"
+    if why is not None and state != "unknown":
+        state, why = "stale", f"{why}; last known: {state}"
     return {
         "id": name,
         "kind": spec.get("kind"),
         "source": spec.get("source"),
         "data_mode": row.get("data_mode") or spec.get("kind"),
-        "state": gauges.get("state") or row.get("state") or "unknown",
-        "reason": row.get("reason"),
+        "state": state,
+        "reason": why or row.get("reason"),
         "cursor": format_ns(cursor) if isinstance(cursor, int) else cursor,
         "start": instant(gauges.get("start_ns")) or spec.get("start"),
         "end": instant(gauges.get("end_ns")) or spec.get("end"),
@@ -360,19 +409,28 @@ def _sessions(gauges: Mapping[str, Any]) -> list[Any]:
     return sequence(gauges.get("session", gauges.get("sessions")))
 
 
-def _reconcile(facts: Facts, heard: Heard) -> dict[str, Any]:
-    """The worst word of all accounts; unknown where the runner has said nothing.
+def _reconcile(facts: Facts, heard: Heard, now_ns: int) -> dict[str, Any]:
+    """The worst word of all accounts; unknown where the runner has said nothing, stale where the
+    books were equal and nobody has compared them for too long.
 
     The condition is journaled when its word changes, the runner compares every 15 s: how old the
     comparison is, is said by the gauges.
     """
-    said = [row for (_, kind), row in facts.conditions.items() if kind == RECONCILED]
+    present = {*by_id(facts.document, "accounts"), *mapping(heard.gauges.get("accounts"))}
+    said = [
+        (row, max(int(row["at_ns"]), _compared_ns(heard, subject) or 0))
+        for (subject, kind), row in facts.conditions.items()
+        if kind == RECONCILED
+        and (row["status"] != "True" or subject.removeprefix("account/") in present)
+    ]
     if not said:
         return {"verdict": "unknown", "checked_at": None, "detail": None}
     order = {"False": 0, "Unknown": 1, "True": 2}
-    worst = min(said, key=lambda row: order.get(row["status"], 1))
+    worst, checked_ns = min(said, key=lambda each: (order.get(each[0]["status"], 1), each[1]))
     verdict = {"True": "clean", "False": "drift"}.get(worst["status"], "unknown")
-    checked_ns = max(int(worst["at_ns"]), _compared_ns(heard, str(worst["subject"])) or 0)
+    late = now_ns - checked_ns > COMPARED_NS or silence(facts, heard, now_ns) is not None
+    if verdict == "clean" and late:
+        verdict = "stale"
     return {"verdict": verdict, "checked_at": format_ns(checked_ns), "detail": worst["detail"]}
 
 

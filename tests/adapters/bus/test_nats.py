@@ -351,3 +351,51 @@ def test_ctl_17_a_reply_address_reaches_a_forbidden_subject_and_signatures_are_t
         await runner.close()
 
     run(server, body)
+
+
+def test_ctl_14_a_process_that_wakes_from_a_pause_is_heard_again(server: Server) -> None:
+    """Given up by the server while it was frozen, it finds a dead line full of what it had to say.
+
+    nats-py stumbles over that in the midst of closing, and never tells that it has closed.
+    """
+    config = server.home / "run" / "nats.conf"
+    assert 'ping_interval: "5s"' in config.read_text()
+    config.write_text(config.read_text().replace('ping_interval: "5s"', 'ping_interval: "100ms"'))
+    server.kill()
+    server.start()
+
+    async def body() -> None:
+        api, runner = await bus(server, "api"), await bus(server, "runner")
+
+        async def journal(_: Message) -> Any:
+            return "here"
+
+        await runner.serve("journal.local", journal)
+        states: list[BusState] = []
+        runner.on_state(states.append)
+
+        async def talk() -> None:
+            while True:
+                await runner.publish("hint.local", {"text": "x" * 2000})
+                await asyncio.sleep(0)
+
+        talking = asyncio.create_task(talk())
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            time.sleep(1)  # noqa: ASYNC251 - the whole process stands still
+        talking.cancel()
+
+        async def heard() -> bool:
+            try:
+                return await api.request("journal.local", {}, timeout_s=1) == "here"
+            except TradedeckError:
+                return False
+
+        async with asyncio.timeout(15):
+            while not await heard():  # noqa: ASYNC110 - another process's state offers no event
+                await asyncio.sleep(0.05)
+        assert BusState.DISCONNECTED in states
+        await api.close()
+        await runner.close()
+
+    run(server, body)

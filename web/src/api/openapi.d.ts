@@ -3793,7 +3793,7 @@ export interface components {
                 [key: string]: unknown;
             };
             /** Position */
-            position: string;
+            position: string | null;
             /** Price */
             price: string | null;
             /** Realised */

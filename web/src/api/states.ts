@@ -21,6 +21,7 @@ export const traderLook = {
   stopped: { word: "Stopped", shape: "hollow", tone: "muted" },
   faulted: { word: "Faulted", shape: "triangle", tone: "bad" },
   blocked: { word: "Blocked", shape: "diamond", tone: "bad" },
+  unknown: { word: "Unknown", shape: "question", tone: "unknown", meaning: "The runner is not heard; what was last known stands in the reason." },
 } satisfies Record<TraderState, StateLook>;
 
 export const orderLook = {
@@ -47,6 +48,7 @@ export const feedLook = {
   stale: { word: "Stale", shape: "triangle", tone: "warn" },
   ended: { word: "Ended", shape: "hollow", tone: "muted" },
   failed: { word: "Failed", shape: "cross", tone: "bad" },
+  unknown: { word: "Unknown", shape: "question", tone: "unknown" },
 } satisfies Record<FeedState, StateLook>;
 
 export const haltLook = {
@@ -65,6 +67,7 @@ export const sessionLook = {
 export const reconcileLook = {
   clean: { word: "Book = broker", shape: "dot", tone: "ok" },
   drift: { word: "Drift", shape: "triangle", tone: "bad" },
+  stale: { word: "Book unverified", shape: "question", tone: "unknown", meaning: "The books were equal, but nobody has compared them for too long." },
   unknown: { word: "Book unverified", shape: "question", tone: "unknown" },
   not_checked: { word: "Not reconciled", shape: "question", tone: "unknown" },
 } satisfies Record<ReconcileVerdict, StateLook>;

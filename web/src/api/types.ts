@@ -10,16 +10,16 @@ export type Dec = string;
 export type Role = Schemas["Role"];
 export type Mode = "signals" | "paper" | "live" | "blocked" | "halted";
 export type DataMode = "replay" | "live_file" | "broker" | "none" | (string & {});
-export type TraderState = "starting" | "running" | "paused" | "stopped" | "faulted" | "blocked";
+export type TraderState = "starting" | "running" | "paused" | "stopped" | "faulted" | "blocked" | "unknown";
 export type OrderStatus =
   | "INTENT" | "SENT" | "ACCEPTED" | "PARTIALLY_FILLED" | "FILLED"
   | "CANCELLED" | "REJECTED" | "EXPIRED" | "DENIED" | "UNKNOWN";
-export type FeedState = "running" | "paused" | "stale" | "ended" | "failed";
+export type FeedState = "running" | "paused" | "stale" | "ended" | "failed" | "unknown";
 export type HaltLevel = "pause" | "reduce_only" | "halted";
 export type Side = "BUY" | "SELL";
 export type Effect = Schemas["Effect"];
 export type SessionVerdict = "open" | "closed" | "weekend" | "holiday";
-export type ReconcileVerdict = "clean" | "drift" | "unknown" | "not_checked";
+export type ReconcileVerdict = "clean" | "drift" | "stale" | "unknown" | "not_checked";
 
 export interface Problem {
   type?: string;

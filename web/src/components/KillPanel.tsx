@@ -27,7 +27,7 @@ export function previewOf(status: Status, orders: Order[], scope: string) {
   const traders = status.traders.filter((trader) => inScope(scope, trader.account, trader.id));
   const legs: Leg[] = traders
     .filter((trader) => (num(trader.position) ?? 0) !== 0)
-    .map((trader) => ({ instrument: trader.instrument, account: trader.account, quantity: trader.position, notional: Math.abs((num(trader.position) ?? 0) * (num(trader.price) ?? num(trader.average_price) ?? 0)) }));
+    .map((trader) => ({ instrument: trader.instrument, account: trader.account, quantity: trader.position ?? "0", notional: Math.abs((num(trader.position) ?? 0) * (num(trader.price) ?? num(trader.average_price) ?? 0)) }));
   const working = orders.filter((order) => workingOrder[order.status] && inScope(scope, order.account, order.trader));
   return { traders, legs, working, notional: legs.reduce((sum, leg) => sum + leg.notional, 0) };
 }

@@ -22,14 +22,17 @@ export const Logo = () => (
 /** A kill that is latched outranks the mode: what counts is that nothing trades. */
 export const shownMode = (status: Status) => look(modeLook, status.halts.some((halt) => halt.scope === "all" && halt.level === "halted") ? "halted" : status.mode);
 
+/** What counts as heard: a mode that nobody confirms any more is the last known one. */
+const heard = (status: Status) => status.runner.state === "running" || status.runner.state === "stopped";
+
 function ModeSegment({ status }: { status: Status }) {
-  const mode = shownMode(status);
+  const mode = heard(status) ? shownMode(status) : { ...shownMode(status), shape: "question" as const, tone: "unknown" as const };
   const reasons = status.mode_reasons.length ? ` Reasons: ${status.mode_reasons.map((reason) => words(reason.toLowerCase())).join(", ")}.` : "";
   return (
     <Tip side="bottom" text={`${mode.meaning ?? ""}${reasons}`}>
       <Link to="/operations" className="seg text-text">
         <b className={`state tracking-wide ${toneText[mode.tone]}`}><Mark shape={mode.shape} tone={mode.tone} size={11} /><span className="truncate font-semibold">{mode.word}</span></b>
-        <small>{status.simulated ? "SIMULATED · " : ""}{words(status.data_mode).toLowerCase()} · {status.execution_capable_accounts} <span className="hide-phone">can trade</span><span className="only-phone">armed</span></small>
+        <small>{heard(status) ? "" : "last known · "}{status.simulated ? "SIMULATED · " : ""}{words(status.data_mode).toLowerCase()} · {status.execution_capable_accounts} <span className="hide-phone">can trade</span><span className="only-phone">armed</span></small>
       </Link>
     </Tip>
   );
@@ -85,9 +88,9 @@ function DataSegment({ status }: { status: Status }) {
   if (connection.state === "down") {
     return <div className="seg" role="status"><b className="text-bad">Reconnecting</b><small>since {clock(connection.since, zone)}</small></div>;
   }
-  const runnerSilent = (status.runner.age_ms ?? 0) > 10_000;
+  const runnerSilent = !heard(status) || (status.runner.age_ms ?? Infinity) > 10_000;
   if (runnerSilent) {
-    return <Link to="/operations" className="seg text-text"><b className="text-bad">Runner silent</b><small>for {duration(status.runner.age_ms)}</small></Link>;
+    return <Link to="/operations" className="seg text-text"><b className="text-bad">Runner silent</b><small>{status.runner.age_ms == null ? "not heard yet" : `for ${duration(status.runner.age_ms)}`}</small></Link>;
   }
   const broken = status.feeds.filter((feed) => feed.state === "stale" || feed.state === "failed");
   const ages = status.feeds.filter((feed) => feed.state === "running").map((feed) => feed.age_ms).filter((age): age is number => age != null);
@@ -180,10 +183,10 @@ export function StatusRail() {
 
 function TradersSegment({ status }: { status: Status }) {
   const count = (state: string) => status.traders.filter((trader) => trader.state === state).length;
-  const broken = count("faulted") + count("blocked");
+  const broken = count("faulted") + count("blocked"), unknown = count("unknown");
   return (
     <Link to="/traders" className="seg text-text">
-      <b>{count("running")} running</b>
+      <b className={unknown ? "text-unknown" : undefined}>{unknown ? `${unknown} unknown` : `${count("running")} running`}</b>
       <small>{count("paused")} paused<span className="hide-phone"> · <span className={broken ? "text-bad" : undefined}>{broken} faulted</span></span><span className={`only-phone ${broken ? "text-bad" : ""}`}> · {broken} bad</span></small>
     </Link>
   );

@@ -27,6 +27,16 @@ describe("verdicts", () => {
   it("call nothing safe or true once the deck is silent", () => {
     expect(verdicts.lastKnown(verdicts.safe(status(), [limit(0.01)]), "14:00:00")).toMatchObject({ answer: "Unknown", tone: "unknown", detail: "Last known at 14:00:00: Yes" });
   });
+  it("inv 16: take nobody's word for longer than its deadline, and absence for no word at all", () => {
+    const runner = status().runner;
+    expect(verdicts.silent(status(), null)).toBe(false);
+    expect(verdicts.silent(status(), 3_000)).toBe(true);
+    expect(verdicts.silent(status({ runner: { ...runner, age_ms: 60_000 } }), null)).toBe(true);
+    expect(verdicts.silent(status({ runner: { ...runner, age_ms: null } }), null)).toBe(true);
+    for (const state of ["silent", "unknown", "distrusted"] as const) expect(verdicts.silent(status({ runner: { ...runner, state } }), null)).toBe(true);
+    expect(verdicts.silent(status({ runner: { ...runner, state: "stopped", age_ms: 60_000 } }), null)).toBe(false);
+    expect(verdicts.book(status({ reconcile: { verdict: "stale", checked_at: null, detail: null } }), []).tone).toBe("unknown");
+  });
   it("know a broken connection, a silent runner and a configuration not in force", () => {
     expect(verdicts.broken(status(), 4_000).answer).toBe("Connection lost");
     expect(verdicts.broken(status({ runner: { ...status().runner, age_ms: 60_000 } }), null).answer).toBe("Runner silent");

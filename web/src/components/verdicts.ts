@@ -34,7 +34,13 @@ export function book(status: Status, unknownOrders: Order[] | undefined): Verdic
   const verdict = look(reconcileLook, status.reconcile.verdict);
   if (status.reconcile.verdict === "drift") return { question, answer: "Drift", detail: status.reconcile.detail ?? "Ours and the broker's differ", ...bad };
   if (status.reconcile.verdict === "clean") return { question, answer: `${plural(open, "position")}, all match`, detail: orders, ...good };
-  return { question, answer: `${plural(open, "position")}, unverified`, detail: `${orders} · not reconciled`, shape: verdict.shape, tone: verdict.tone };
+  return { question, answer: `${plural(open, "position")}, unverified`, detail: `${orders} · ${status.reconcile.verdict === "stale" ? "compared too long ago" : "not reconciled"}`, shape: verdict.shape, tone: verdict.tone };
+}
+
+/** Whether nobody knows how things stand: this page hears nothing, or the api hears no runner. A
+    runner that stopped in order has said how it stands. */
+export function silent(status: Status, streamDownMs: number | null): boolean {
+  return (streamDownMs ?? 0) > 2_000 || !["running", "stopped"].includes(status.runner.state) || (status.runner.state === "running" && (status.runner.age_ms ?? Infinity) > 10_000);
 }
 
 /** Without word from the deck nobody knows: what was true is shown as the past that it is. */

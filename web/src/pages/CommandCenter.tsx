@@ -61,7 +61,7 @@ function Verdicts({ status, account }: { status: Status; account: AccountStatus 
   const unknown = useQuery(queries.orders({ status: "UNKNOWN" })).data;
   const { zone } = usePrefs();
   const downMs = connection.state === "down" ? now - connection.since : null;
-  const silent = (downMs ?? 0) > 2_000 || (status.runner.age_ms ?? 0) > 10_000;
+  const silent = verdicts.silent(status, downMs);
   const known = (verdict: verdicts.Verdict) => (silent ? verdicts.lastKnown(verdict, clock(status.runner.seen_at ?? status.at, zone)) : verdict);
   const list = [
     known(verdicts.safe(status, limits)), known(verdicts.book(status, unknown?.filter((order) => order.status === "UNKNOWN"))),

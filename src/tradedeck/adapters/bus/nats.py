@@ -196,13 +196,23 @@ class NatsBus:
                 self._report("CONNECT_FAILED", str(error) or type(error).__name__)
             else:
                 self._tries = 0
-                await lost
+                await self._loss(lost)
             await self._drop()
             self._become(BusState.DISCONNECTED)
             wait_s = RETRY_S[min(self._tries, len(RETRY_S) - 1)]
             self._tries += 1
             jitter = 1 + random.random() / 2  # noqa: S311 - it keeps nothing secret
             await asyncio.sleep(wait_s * jitter)
+
+    async def _loss(self, lost: asyncio.Future[None]) -> None:
+        """Until the connection is gone, whether nats-py tells or not.
+
+        One that the server gave up while we were frozen is reset under nats-py's last flush, which
+        raises in the midst of its closing: the client is closed then, and nobody was told.
+        """
+        client = self._client
+        while client is not None and client.is_connected and not lost.done():
+            await asyncio.wait({lost}, timeout=PING_INTERVAL_S)
 
     async def _open(self, lost: asyncio.Future[None]) -> None:
         address = self._address()
