@@ -16,7 +16,7 @@ from tradedeck.execution.arming import Mode
 from tradedeck.execution.book import Book
 from tradedeck.execution.checks import compile_checks
 from tradedeck.execution.gate import Conditions, Denial
-from tradedeck.execution.halt import Halts, Level
+from tradedeck.execution.halt import Halts, Level, level
 from tradedeck.execution.ledger import Posting, balanced
 from tradedeck.risk.limits import Limits
 from tradedeck.risk.running import Breach
@@ -177,8 +177,8 @@ class Memory:
         self.breaches.append((scope, breach))
         self.facts.append(("breached", scope))
 
-    def halted(self, scope: str, level: Level, reason: str, by: str) -> None:
-        self.halts.append((scope, level))
+    def halted(self, row: dict[str, Any]) -> None:
+        self.halts.append((row["scope"], level(row["level"])))
 
     def considered(self, decision: dict[str, Any]) -> None:
         self.facts.append(("considered", decision))

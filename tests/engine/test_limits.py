@@ -55,7 +55,7 @@ def test_rsk_2_each_limit_acts_at_its_bound_and_not_before(
         Does.REDUCE_ONLY: Level.REDUCE_ONLY,
         Does.FLATTEN: Level.HALTED,
     }[action]
-    assert rig.halts.of("main", "on-AAPL") is level
+    assert rig.halts.of("main", "on-AAPL", "test", "AAPL") is level
     assert rig.flat() is (action is Does.FLATTEN)
     rig.signal(slot, -1.0)
     assert rig.book.held("AAPL") == (-50 if action is Does.ALARM else 0)
@@ -67,7 +67,7 @@ def test_rsk_2_a_breach_is_said_once_and_the_latch_stays_when_the_price_comes_ba
     for n, price in enumerate((89, 88, 120, 89), 2):
         rig.bar(bar(price, n, step=DAY))
     assert len(rig.sink.breaches) == 1
-    assert rig.halts.of("main", "on-AAPL") is Level.PAUSE
+    assert rig.halts.of("main", "on-AAPL", "test", "AAPL") is Level.PAUSE
 
 
 def test_rsk_2_the_days_loss_is_since_the_boundary_also_on_daily_bars() -> None:
@@ -134,7 +134,7 @@ def test_rsk_2_dump_and_restore_keep_peak_day_and_what_was_said() -> None:
 def test_rsk_2_a_changed_limit_acts_anew() -> None:
     rig = holding(loss_max={"bound": "300", "action": "alarm"})
     rig.bar(bar(93, 2, step=DAY))
-    assert rig.halts.of("main", "on-AAPL") is Level.NONE
+    assert rig.halts.of("main", "on-AAPL", "test", "AAPL") is Level.NONE
     rig.engine.set_limits(limits(loss_max={"bound": "300", "action": "flatten"}))
     rig.bar(bar(93, 3, step=DAY))
     assert rig.flat()
@@ -146,7 +146,7 @@ def test_rsk_2_after_a_halt_is_lifted_the_limit_acts_again() -> None:
     rig.halts.clear("account/main")
     rig.engine.rearm("account/main")
     rig.bar(bar(88, 3, step=DAY))
-    assert rig.halts.of("main", "on-AAPL") is Level.PAUSE
+    assert rig.halts.of("main", "on-AAPL", "test", "AAPL") is Level.PAUSE
 
 
 def test_rsk_2_lifting_one_trader_leaves_the_accounts_limits_said() -> None:
@@ -165,7 +165,7 @@ def test_rsk_2_flatten_of_a_trader_leaves_its_neighbour() -> None:
     rig.bar(bar(80, 2, step=DAY))
     assert rig.book.held("AAPL") == 0
     assert rig.book.held("IBM") == 10
-    assert rig.halts.of("main", "on-IBM") is Level.NONE
+    assert rig.halts.of("main", "on-IBM", "test", "IBM") is Level.NONE
 
 
 def test_rewind_windows_start_over_when_a_replay_begins_again() -> None:

@@ -155,3 +155,21 @@ def test_an_account_that_is_gone_says_nothing_of_the_books_unless_they_differed(
     assert snapshot(heard, conditions=kept)["reconcile"]["checked_at"] == format_ns(T0 + 1)
     kept["account/old", "Reconciled"]["status"] = "False"
     assert snapshot(heard, conditions=kept)["reconcile"]["verdict"] == "drift"
+
+
+@pytest.mark.parametrize(
+    ("scope", "traders"),
+    [("all", "ab"), ("tenant/default", "ab"), ("account/main", "ab"), ("trader/a", "a"),
+     ("strategy/ema", "a"), ("instrument/Y", "b"), ("instrument/Z", "")],
+)  # fmt: skip
+def test_a_halt_of_any_scope_shows_on_each_trader_that_it_covers(scope: str, traders: str) -> None:
+    document = {"traders": [
+        {"id": "a", "account": "main", "strategy": "ema", "instrument": "X"},
+        {"id": "b", "account": "main", "strategy": "rsi", "instrument": "Y"},
+    ]}  # fmt: skip
+    row = {"scope": scope, "level": "halted", "reason": "r", "by": "p", "at_ns": T0, "event": 3}
+    body = compose(
+        Facts(document=document, halts=[row]), Heard("local"), build="0", now_ns=T0
+    )["traders"]  # fmt: skip
+    assert "".join(t["id"] for t in body if t["halt"] is not None) == traders
+    assert all(t["halt"]["scope"] == scope for t in body if t["halt"] is not None)

@@ -48,6 +48,17 @@ class AccountView(BaseModel):
     observed_at: Instant | None
 
 
+class HaltView(BaseModel):
+    """A halt that is in force."""
+
+    id: str
+    scope: str
+    level: str
+    reason: str
+    by: str
+    at: Instant
+
+
 class TraderView(BaseModel):
     """A trader: desired and observed side by side."""
 
@@ -78,6 +89,7 @@ class TraderView(BaseModel):
     last_bar: Instant | None
     sparkline: list[float]
     last_decision: dict[str, Any] | None
+    halt: HaltView | None
 
 
 class FeedView(BaseModel):
@@ -99,17 +111,6 @@ class FeedView(BaseModel):
     stale_after_ms: int | None
     instruments: list[str]
     observed_at: Instant | None
-
-
-class HaltView(BaseModel):
-    """A halt that is in force."""
-
-    id: str
-    scope: str
-    level: str
-    reason: str
-    by: str
-    at: Instant
 
 
 class SessionInfo(BaseModel):

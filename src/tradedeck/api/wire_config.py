@@ -17,8 +17,9 @@ Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9._/-]{0,31}$")]
 Scope = Annotated[
     str,
     Field(
-        pattern=r"^(all|(account|trader)/[a-z0-9][a-z0-9._-]{0,62})$",
-        examples=["all", "account/paper", "trader/apple-ema"],
+        pattern=r"^(all|(tenant|account|trader|strategy)/[a-z0-9][a-z0-9._-]{0,62}"
+        r"|instrument/[A-Z0-9][A-Z0-9._/-]{0,31})$",
+        examples=["all", "account/paper", "trader/apple-ema", "instrument/AAPL"],
     ),
 ]
 OrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,80}$")]

@@ -17,7 +17,7 @@ from tradedeck.execution import gate, ledger
 from tradedeck.execution.book import Book
 from tradedeck.execution.checks import compile_checks
 from tradedeck.execution.gate import Conditions, Denial
-from tradedeck.execution.halt import Halts, Level
+from tradedeck.execution.halt import Halts, Level, covering
 from tradedeck.risk.limits import Action as LimitAction
 from tradedeck.risk.limits import Limits
 from tradedeck.risk.running import Breach, EquityWatch
@@ -166,10 +166,11 @@ class AccountEngine:
 
         One that is still crossed halts again on the next price; who wants to go on raises it.
         """
-        if scope in ("all", f"account/{self.book.account}"):
+        account = self.book.account
+        if scope in covering(account, "", "", "")[:3]:
             self._breached.clear()
         for slot in self.slots.values():
-            if scope in ("all", f"account/{self.book.account}", f"trader/{slot.trader}"):
+            if scope in covering(account, slot.trader, slot.strategy, slot.instrument.symbol):
                 slot.breached.clear()
 
     # -- bars ----------------------------------------------------------------------------------
@@ -246,16 +247,15 @@ class AccountEngine:
     def halt(self, scope: str, level: Level, reason: str, by: str) -> None:
         """Latch a halt and state it, unless a stricter one stands."""
         if self.halts.set(scope, level, reason=reason, by=by):
-            self._sink.halted(scope, level, reason, by)
+            self._sink.halted(self.halts.active[scope])
 
     # -- decisions -----------------------------------------------------------------------------
 
     def decide(self, slot: Slot, wishes: Iterable[Wish], now_ns: int) -> list[Action]:
         """Turn a strategy's wishes into journaled intents and what is to be sent."""
         self.now_ns = now_ns
-        active = self.halts.active
-        slot.conditions.halt = (
-            self.halts.of(self.book.account, slot.trader) if active else Level.NONE
+        slot.conditions.halt = self.halts.of(
+            self.book.account, slot.trader, slot.strategy, slot.instrument.symbol
         )
         actions: list[Action] = []
         for wish in wishes:

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from tradedeck.execution.gate import Denial
-from tradedeck.execution.halt import Level
 from tradedeck.execution.ledger import Posting
 from tradedeck.risk.running import Breach
 from tradedeck.trading.fill import Fill
@@ -81,8 +80,8 @@ class Sink(Protocol):
         """A running limit was crossed."""
         ...
 
-    def halted(self, scope: str, level: Level, reason: str, by: str) -> None:
-        """A halt was set."""
+    def halted(self, row: dict[str, Any]) -> None:
+        """A halt was set: its row as `Halts` keeps it."""
         ...
 
     def considered(self, decision: dict[str, Any]) -> None:

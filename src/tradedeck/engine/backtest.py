@@ -20,7 +20,7 @@ from tradedeck.engine.sizing import Sizing, SizingKind
 from tradedeck.execution.arming import Mode
 from tradedeck.execution.book import Book
 from tradedeck.execution.gate import Conditions, Denial
-from tradedeck.execution.halt import Halts, Level
+from tradedeck.execution.halt import Halts
 from tradedeck.execution.ledger import Posting
 from tradedeck.risk.limits import Limits
 from tradedeck.risk.running import Breach
@@ -153,7 +153,7 @@ class _Recorder:
             }
         )
 
-    def halted(self, scope: str, level: Level, reason: str, by: str) -> None:
+    def halted(self, row: dict[str, Any]) -> None:
         """Stated by the breach already."""
 
     def considered(self, decision: dict[str, Any]) -> None:

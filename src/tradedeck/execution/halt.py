@@ -36,41 +36,103 @@ def level(word: str) -> Level:
         ) from None
 
 
+DEFAULT_TENANT = "default"  # until tenants exist, every account is of this one
+_KINDS = ("tenant", "account", "trader", "strategy", "instrument")
+
+
 def check_scope(scope: str) -> str:
-    """`all`, `account/<id>`, `trader/<id>`; anything else is refused."""
+    """`all`, or one of tenant, account, trader, strategy, instrument with its name: `trader/one`.
+
+    Anything else is refused with INVALID.
+    """
     kind, _, name = scope.partition("/")
-    if scope == "all" or (kind in ("account", "trader") and name):
+    if scope == "all" or (kind in _KINDS and name):
         return scope
     raise TradedeckError(
-        Code.INVALID, f"{scope!r} is not a scope", hint="Use all, account/<id> or trader/<id>."
+        Code.INVALID,
+        f"{scope!r} is not a scope",
+        hint=f"Use all, or one of {', '.join(_KINDS)} followed by / and its name.",
+    )
+
+
+def covering(
+    account: str, trader: str, strategy: str, instrument: str, tenant: str = DEFAULT_TENANT
+) -> tuple[str, ...]:
+    """Every scope that covers a trader: any halt of one of them holds for it."""
+    return (
+        "all",
+        f"tenant/{tenant}",
+        f"account/{account}",
+        f"trader/{trader}",
+        f"strategy/{strategy}",
+        f"instrument/{instrument}",
     )
 
 
 @dataclass(slots=True)
 class Halts:
-    """Every halt in force: scope → level, with reason and author."""
+    """Every halt in force: scope → its row {scope, level, reason, by, kill, at_ns}.
+
+    `kill` is the id of the kill that latched it, or None; rows kept before kills had ids lack it.
+    """
 
     active: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def set(self, scope: str, at: Level, *, reason: str, by: str) -> bool:
+    def set(
+        self,
+        scope: str,
+        at: Level,
+        *,
+        reason: str,
+        by: str,
+        kill: str | None = None,
+        at_ns: int = 0,
+    ) -> bool:
         """Raise the level of a scope; a lower level than the standing one changes nothing."""
         standing = self.active.get(check_scope(scope))
-        if standing is not None and Level[standing["level"].upper()] >= at:
+        if standing is not None and level(standing["level"]) >= at:
             return False
-        self.active[scope] = {"scope": scope, "level": at.word, "reason": reason, "by": by}
+        self.active[scope] = {
+            "scope": scope,
+            "level": at.word,
+            "reason": reason,
+            "by": by,
+            "kill": kill,
+            "at_ns": at_ns,
+        }
         return True
 
     def clear(self, scope: str) -> bool:
         """Drop the halt of exactly this scope; False where there is none."""
         return self.active.pop(check_scope(scope), None) is not None
 
-    def of(self, account: str, trader: str) -> Level:
-        """The strictest level over a trader."""
+    def over(
+        self,
+        account: str,
+        trader: str,
+        strategy: str,
+        instrument: str,
+        tenant: str = DEFAULT_TENANT,
+    ) -> dict[str, Any] | None:
+        """The row of the strictest halt over a trader of that strategy in that instrument."""
         if not self.active:
-            return Level.NONE
-        found = Level.NONE
-        for scope in ("all", f"account/{account}", f"trader/{trader}"):
+            return None
+        found: dict[str, Any] | None = None
+        highest = Level.NONE
+        for scope in covering(account, trader, strategy, instrument, tenant):
             standing = self.active.get(scope)
-            if standing is not None:
-                found = max(found, Level[standing["level"].upper()])
+            if standing is not None and level(standing["level"]) > highest:
+                found, highest = standing, level(standing["level"])
         return found
+
+    def of(
+        self,
+        account: str,
+        trader: str,
+        strategy: str,
+        instrument: str,
+        tenant: str = DEFAULT_TENANT,
+    ) -> Level:
+        """Its level; NONE where nothing is halted over it."""
+        row = self.over(account, trader, strategy, instrument, tenant)
+        return Level.NONE if row is None else level(row["level"])

@@ -16,6 +16,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import func, select
 
+from tradedeck.execution.halt import Halts
 from tradedeck.kernel.canonical import decimal_text
 from tradedeck.kernel.clock import NS_PER_MS, NS_PER_S, format_ns
 from tradedeck.projections import tables as t
@@ -313,6 +314,7 @@ def trader_view(facts: Facts, heard: Heard, name: str, now_ns: int) -> dict[str,
         "day_pnl": _text(gauges.get("day_pnl", row.get("day_pnl"))),
         "drawdown": row.get("drawdown"),
         "restarts": row.get("restarts") or 0,
+        "halt": _halt_over(facts, spec),
         "data_age_ms": age_ms(gauges.get("seen_ns") or None, now_ns),
         "last_bar": instant(bar_ns)
         if isinstance(bar_ns, int)
@@ -403,6 +405,14 @@ def halt_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "by": row["by"],
         "at": format_ns(row["at_ns"]),
     }
+
+
+def _halt_over(facts: Facts, spec: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The strictest halt that covers a trader, whatever its scope: all, its strategy, …"""
+    halts = Halts({row["scope"]: row for row in facts.halts})
+    names = (str(spec.get(key) or "") for key in ("account", "id", "strategy", "instrument"))
+    row = halts.over(*names)
+    return None if row is None else halt_view(row)
 
 
 def _sessions(gauges: Mapping[str, Any]) -> list[Any]:

@@ -219,7 +219,7 @@ class Commands:
     def _latch(self, scope: str, at: Level, reason: str, by: str) -> None:
         world = self._world
         if world.halts.set(scope, at, reason=reason, by=by):
-            world.sink.halted(scope, at, reason, by)
+            world.sink.halted(world.halts.active[scope])
             world.commit()
 
     async def _halt(self, args: dict[str, Any], by: str) -> None:

@@ -140,7 +140,7 @@ class Drafts:
         bar = self._world.bars.get(plan.instrument)
         conditions = Conditions(
             account.verdict.mode,
-            halt=self._world.halts.of(plan.account, plan.id),
+            halt=self._world.halts.of(plan.account, plan.id, plan.strategy, plan.instrument),
             running=plan.state == "running",
             session_open=not plan.session_gate or bar is None or table.open_to(bar.end_ns),
             venue_ready=account.reconciled,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradedeck.execution.gate import Denial
-from tradedeck.execution.halt import Halts, Level
+from tradedeck.execution.halt import Halts
 from tradedeck.execution.ledger import Posting, to_body
 from tradedeck.journal.log import Journal
 from tradedeck.kernel.canonical import decimal_text
@@ -157,11 +157,10 @@ class JournalSink:
             "critical",
         )
 
-    def halted(self, scope: str, level: Level, reason: str, by: str) -> None:
-        """A halt was latched."""
-        self._journal.append(
-            Kind.HALT_SET, {"scope": scope, "level": level.word, "reason": reason, "by": by}
-        )
+    def halted(self, row: dict[str, Any]) -> None:
+        """A halt was latched; dated by the host's clock where nobody dated it before."""
+        row["at_ns"] = row["at_ns"] or self._now_ns()
+        self._journal.append(Kind.HALT_SET, dict(row))
         self._journal.put("halts", self._halts.active)
 
     def cleared(self, scope: str, reason: str, by: str) -> None:

@@ -2439,6 +2439,7 @@ export interface components {
              * @example all
              * @example account/paper
              * @example trader/apple-ema
+             * @example instrument/AAPL
              */
             scope: string;
         };
@@ -2460,6 +2461,7 @@ export interface components {
              * @example all
              * @example account/paper
              * @example trader/apple-ema
+             * @example instrument/AAPL
              */
             scope: string;
             /** Step Up */
@@ -2764,6 +2766,7 @@ export interface components {
              * @example all
              * @example account/paper
              * @example trader/apple-ema
+             * @example instrument/AAPL
              */
             scope: string;
         };
@@ -3778,6 +3781,7 @@ export interface components {
             generation_desired: number;
             /** Generation Observed */
             generation_observed: number;
+            halt: components["schemas"]["HaltView"] | null;
             /** Id */
             id: string;
             /** Instrument */

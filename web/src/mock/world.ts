@@ -182,7 +182,7 @@ export class World {
     ];
   }
   private haltOf(trader: MockTrader) {
-    return this.halts.find((halt) => halt.scope === "all" || halt.scope === `trader/${trader.spec.id}` || halt.scope === `account/${trader.spec.account}`);
+    return this.halts.find((halt) => halt.scope === "all" || halt.scope === `trader/${trader.spec.id}` || halt.scope === `account/${trader.spec.account}` || halt.scope === `strategy/${trader.spec.strategy}` || halt.scope === `instrument/${trader.spec.instrument}`);
   }
   private decide(trader: MockTrader) {
     const at = this.day;
@@ -373,7 +373,7 @@ export class World {
     const traderStatus = (trader: MockTrader): TraderStatus => ({
       id: trader.spec.id, account: trader.spec.account, instrument: trader.spec.instrument, strategy: trader.spec.strategy, params: trader.spec.params, state: trader.state, reason: trader.reason, desired_state: trader.spec.state ?? null,
       generation_desired: this.generation, generation_observed: trader.observed, position: dec(trader.book.quantity, 0), average_price: trader.book.quantity ? dec(trader.book.average) : null, price: dec(this.price(trader)),
-      unrealised: dec(this.unrealised(trader)), realised: dec(trader.book.realised), restarts: trader.spec.id === "gold-scalp" ? 1 : 0, applied: trader.spec.strategy, strategy_observed: trader.spec.strategy, sizing: trader.spec.sizing ?? null, session_gate: trader.spec.session_gate ?? null, day_pnl: dec(trader.book.realised + this.unrealised(trader) - trader.book.dayStart), drawdown: (trader.book.realised + this.unrealised(trader) - trader.book.peak) / (25_000 + trader.book.peak) + "",
+      unrealised: dec(this.unrealised(trader)), realised: dec(trader.book.realised), halt: this.haltOf(trader) ?? null, restarts: trader.spec.id === "gold-scalp" ? 1 : 0, applied: trader.spec.strategy, strategy_observed: trader.spec.strategy, sizing: trader.spec.sizing ?? null, session_gate: trader.spec.session_gate ?? null, day_pnl: dec(trader.book.realised + this.unrealised(trader) - trader.book.dayStart), drawdown: (trader.book.realised + this.unrealised(trader) - trader.book.peak) / (25_000 + trader.book.peak) + "",
       data_age_ms: trader.spec.feed === "us-daily" ? 200 + Math.round(this.rand() * 120) : 214_000, last_bar: this.barTime, sparkline: trader.curve.slice(-30), last_decision: trader.decisions.at(-1) ?? null, feed: trader.spec.feed,
     });
     const feeds: FeedStatus[] = [
