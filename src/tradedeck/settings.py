@@ -180,6 +180,15 @@ class Settings(BaseSettings):
         pattern="^[a-z0-9][a-z0-9_-]{0,30}$",
         description="Id of the runner on this host.",
     )
+    watchdog_s: float = Field(
+        5.0,
+        alias="TRADEDECK_WATCHDOG_S",
+        ge=0,
+        le=600,
+        allow_inf_nan=False,
+        description="A process whose working loop says nothing for so long is killed and started "
+        "again; 0: never.",
+    )
     loosening_wait_s: float = Field(
         60.0,
         alias="TRADEDECK_LOOSENING_WAIT_S",

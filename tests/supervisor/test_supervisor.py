@@ -195,3 +195,50 @@ def test_nothing_is_inherited(deck: Deck) -> None:
         del os.environ["BROKER_SECRET_CANARY"]
     seen = json.loads((deck.home / "env").read_text())
     assert set(seen) - {"LC_CTYPE"} == {"TRADEDECK_HOME", "TRADEDECK_READY_FD"}
+
+
+BEATS = """
+import os, signal, sys, time
+line = int(os.environ["TRADEDECK_READY_FD"])
+os.write(line, b"READY\\n")
+while True:
+    time.sleep(0.1)
+    os.write(line, b".")
+"""
+
+
+def test_ctl_14_a_loop_that_stands_still_is_ended_and_comes_back(deck: Deck) -> None:
+    deck.start(running("runner", BEATS, silent_s_max=3), running("api", BEATS, silent_s_max=3))
+    deck.running("runner", "api")
+    before = deck.state("runner")["pid"]
+    os.kill(before, signal.SIGSTOP)
+    deck.until(lambda: deck.state("runner")["restarts"] == 1, 30)
+    deck.running("runner")
+    assert not alive(before)
+    assert deck.state("api")["restarts"] == 0
+    log = (deck.home / "logs" / "supervisor.jsonl").read_text()
+    assert "its loop stood still for 3 s" in log
+
+
+def test_ctl_14_a_loop_that_stands_still_again_and_again_is_given_up(deck: Deck) -> None:
+    """A freeze is a fault of its own, not a kill from outside that is forgiven thirty times."""
+    deck.start(serving("runner", silent_s_max=0.5), serving("api"))
+    deck.until(lambda: deck.state("runner")["state"] == "failed", 60)
+    assert deck.state("runner")["restarts"] == 4
+    assert "stood still" in deck.state("runner")["detail"]
+
+
+def test_ctl_14_a_frozen_server_that_is_probed_is_noticed(deck: Deck) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    greets = (
+        "import socket\n"
+        f"s = socket.create_server(('127.0.0.1', {port}))\n"
+        "while True:\n    c, _ = s.accept(); c.sendall(b'INFO'); c.close()\n"
+    )
+    deck.start(running("nats", greets, probe=["127.0.0.1", port], silent_s_max=3))
+    deck.running("nats")
+    os.kill(deck.state("nats")["pid"], signal.SIGSTOP)
+    deck.until(lambda: deck.state("nats")["restarts"] == 1, 30)
+    deck.running("nats")

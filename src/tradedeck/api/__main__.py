@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 
@@ -15,21 +14,15 @@ from tradedeck.api.server import serve
 from tradedeck.api.wiring import open_context
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.ops.files import prepare_home
+from tradedeck.ops.lifeline import Lifeline
 from tradedeck.settings import Settings
 
-READY_FD = "TRADEDECK_READY_FD"
 SWITCH_S = 0.0005
-
-
-def _say_ready(_: int) -> None:
-    descriptor = os.environ.pop(READY_FD, "")
-    if descriptor.isdigit():
-        with os.fdopen(int(descriptor), "wb") as pipe:
-            pipe.write(b"READY\n")
 
 
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
+    line = Lifeline(settings.home, "api")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -38,9 +31,12 @@ async def run(settings: Settings) -> None:
     async with open_context(settings, bus) as context:
         await serve_runner(context)
         await bus.start()
+        beating = asyncio.create_task(line.keep(), name="lifeline")
         try:
-            await serve(context, stop, ready=_say_ready)
+            await serve(context, stop, ready=lambda _: line.ready())
         finally:
+            beating.cancel()
+            line.close()
             await bus.close()
 
 

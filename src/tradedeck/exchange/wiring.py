@@ -18,7 +18,8 @@ from tradedeck.journal import serve
 from tradedeck.journal.log import Journal
 from tradedeck.kernel.clock import SystemClock
 from tradedeck.kernel.errors import Code, TradedeckError
-from tradedeck.ops.child import ready, watch_parent
+from tradedeck.ops.child import watch_parent
+from tradedeck.ops.lifeline import Lifeline
 from tradedeck.settings import Settings, load
 
 SOURCE = "paper"
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM."""
     home: Path = settings.home
+    line = Lifeline(home, "exchange")
     clock = SystemClock()
     (home / "journals").mkdir(mode=0o700, parents=True, exist_ok=True)
     (home / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -57,8 +59,11 @@ async def run(settings: Settings) -> None:
     await server.start()
     hinting = asyncio.create_task(hints.run(), name="hints")
     log.info("exchange serving", accounts=len(core.instruments), head=journal.head)
-    ready()
+    beating = asyncio.create_task(line.keep(), name="lifeline")
+    line.ready()
     await stop.wait()
+    line.close()
+    beating.cancel()
     hinting.cancel()
     await server.stop()
     await bus.close()

@@ -52,6 +52,7 @@ class Loop:
         """Until `world.stopping`."""
         world = self._world
         while not world.stopping:
+            world.alive()
             await self._control()
             now = world.clock.now_ns()
             await self._housekeeping(now)

@@ -138,6 +138,7 @@ class Recovery:
             for order in list(book.orders.values()):
                 if order.status not in (Status.INTENT, Status.SENT, Status.UNKNOWN):
                     continue
+                world.alive()
                 known, _ = await link.lookup(order.client_id)
                 if known:
                     continue  # its reports came with the log; the order follows them
@@ -151,6 +152,7 @@ class Recovery:
         for account in world.accounts.values():
             if not account.executes:
                 continue
+            world.alive()
             try:
                 theirs = await link.account(account.plan.id)
             except TradedeckError as error:

@@ -29,6 +29,7 @@ from tradedeck.venue.report import Report
 
 FILL_ROUNDS_MAX = 8  # a strategy that answers each fill with an order ends here, not never
 LAP_ENDED = "the replay begins again"
+ALIVE_S = 0.5  # who waits for a strategy still says that it turns
 SEND_ROUNDS_MAX = 50  # protective orders follow fills; a venue that loops is cut off
 
 
@@ -218,8 +219,11 @@ class Stepper:
         world, pending = self._world, set(tasks)
         while pending:
             woken = asyncio.create_task(world.wake.wait())
-            done, _ = await asyncio.wait({*pending, woken}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                {*pending, woken}, timeout=ALIVE_S, return_when=asyncio.FIRST_COMPLETED
+            )
             woken.cancel()
+            world.alive()
             pending = pending - done
             if world.wake.is_set():
                 world.wake.clear()

@@ -34,7 +34,8 @@ from tradedeck.journal.log import Journal
 from tradedeck.kernel.clock import NS_PER_S, SystemClock
 from tradedeck.kernel.errors import Code, Fault, TradedeckError
 from tradedeck.kernel.signing import VerifyKey
-from tradedeck.ops.child import ready, watch_parent
+from tradedeck.ops.child import watch_parent
+from tradedeck.ops.lifeline import Lifeline
 from tradedeck.risk import limits
 from tradedeck.runner.catalogue import HostCatalogue
 from tradedeck.runner.commands import QUESTIONS, URGENT, Commands
@@ -71,6 +72,7 @@ class Runner:
         self.settings = settings
         self.clock = SystemClock()
         home = settings.home
+        self.lifeline = Lifeline(home, "runner")
         for name in ("journals", "run"):
             (home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         self.journal = Journal(home / "journals" / f"{settings.runner}.db", self.clock.now_ns)
@@ -94,6 +96,7 @@ class Runner:
         )
         self.hints = serve.Hints(self.bus.publish, self.journal, settings.runner)
         self.world.on_commit = self.hints.want
+        self.world.alive = self.lifeline.beat
 
     def _world(self, env: Mapping[str, str]) -> World:
         settings, home = self.settings, self.settings.home
@@ -149,7 +152,7 @@ class Runner:
                 ("config-file", sync.watch_file()),
             )
         ]
-        ready()
+        self.lifeline.ready()
         try:
             await self.loop.run()
         finally:
@@ -267,6 +270,7 @@ class Runner:
             await world.link.close()
         await self.bus.close()
         self.journal.close()
+        self.lifeline.close()
         log.info("runner stopped")
 
     # -- wire ----------------------------------------------------------------------------------

@@ -169,6 +169,7 @@ class World:
     safe_point: deque[Callable[[], Any]] = field(default_factory=deque[Callable[[], Any]])
     urgent: deque[Callable[[], Any]] = field(default_factory=deque[Callable[[], Any]])
     on_commit: Callable[[int], None] = lambda _head: None
+    alive: Callable[[], None] = lambda: None  # said by the working loop, and by nothing else
     conditions: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     cycles: int = 0
     signals_seen: int = 0

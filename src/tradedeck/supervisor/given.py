@@ -25,6 +25,7 @@ class Given:
     port: int
     runner: str
     log_file: str
+    watchdog_s: float
     environment: dict[str, str]
 
 
@@ -75,5 +76,6 @@ def _load(*, demo: bool) -> dict[str, Any]:
         "port": known.port,
         "runner": known.runner,
         "log_file": known.log_file_path,
+        "watchdog_s": known.watchdog_s,
         "environment": files | environ,
     }

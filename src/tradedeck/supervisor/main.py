@@ -8,6 +8,7 @@ import fcntl
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def _up(options: argparse.Namespace, begun: float) -> int:
         if options.cycles:
             environment["MAX_ITERATIONS"] = str(options.cycles)
         cycles = int(environment.get("MAX_ITERATIONS") or 0)
-        host = given.Given(home, host.host, port, host.runner, host.log_file, environment)
+        host = replace(host, home=home, port=port, environment=environment)
         banner = Banner(host, begun, demo_home=options.demo)
         supervisor = Supervisor(
             wiring.specs(host, nats, cycles=cycles),

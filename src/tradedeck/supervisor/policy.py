@@ -27,7 +27,9 @@ class Verdict:
     reason: str
 
 
-def judge(ends: list[tuple[float, bool]], *, code: int, was_ready: bool, now: float) -> Verdict:
+def judge(
+    ends: list[tuple[float, bool]], *, code: int, was_ready: bool, now: float, hung: bool = False
+) -> Verdict:
     """Record an end in `ends` (monotonic seconds, killed from outside) and decide.
 
     Args:
@@ -35,11 +37,12 @@ def judge(ends: list[tuple[float, bool]], *, code: int, was_ready: bool, now: fl
         code: exit code, negative for a signal, as subprocess has it.
         was_ready: whether it had said that it serves.
         now: monotonic seconds.
+        hung: it was killed by us because its loop stood still: a fault like any other.
 
     """
     if code == Exit.CONFIG:
         return Verdict(None, "its settings do not allow it to start")
-    killed = was_ready and code == -signal.SIGKILL
+    killed = was_ready and code == -signal.SIGKILL and not hung
     ends.append((now, killed))
     ends[:] = [end for end in ends if now - end[0] <= WINDOW_S]
     faults = sum(1 for _, by_hand in ends if not by_hand)

@@ -28,6 +28,7 @@ STOP_S = 5.0
 STOP_STAGE_S = 2.0  # of those 5, what one stage may take before the next begins
 START_TIMEOUT_S = 60.0
 PROBE_EVERY_S = 0.02
+PROBE_TIMEOUT_S = 0.2
 TICK_S = 1.0
 LINES_PER_S_MAX = 20  # of a child's own output into our log; the rest is counted
 LINE_BYTES_MAX = 4096
@@ -160,6 +161,8 @@ class Supervisor:
                 self._start(child, now)
             elif child.state is State.STARTING:
                 self._watch_start(child, now)
+            elif child.state is State.RUNNING and child.spec.silent_s_max:
+                self._watch_beat(child, now)
 
     def _due_to_start(self, child: Child, now: float) -> bool:
         if child.state is State.WAITING:
@@ -169,7 +172,7 @@ class Supervisor:
     def _start(self, child: Child, now: float) -> None:
         name = child.spec.name
         child.starts += 1
-        child.started_mono, child.ready_mono = now, None
+        child.started_mono, child.ready_mono, child.hung = now, None, False
         try:
             running = spawn(child.spec, self._parent_read)
         except OSError as error:
@@ -194,18 +197,41 @@ class Supervisor:
             child.last_words = f"not ready within {START_TIMEOUT_S:g} s"
             self._running[child.spec.name].signal(signal.SIGKILL)
 
+    def _watch_beat(self, child: Child, now: float) -> None:
+        """A loop that stands still is ended: frozen, it holds its place and does no work."""
+        running = self._running[child.spec.name]
+        if child.spec.probe is not None:
+            if now >= child.probe_mono:
+                child.probe_mono = now + TICK_S
+                if _answers(child.spec.probe):
+                    child.beat_mono = time.monotonic()
+        elif running.ready_fd is not None and running.ready_fd in self._selector.get_map():
+            self._readable(child, running.ready_fd)  # what it said while we did not listen
+        if now - child.beat_mono <= child.spec.silent_s_max:
+            return
+        child.hung = True
+        child.last_words = f"its loop stood still for {child.spec.silent_s_max:g} s"
+        running.signal(signal.SIGKILL)
+        child.beat_mono = now  # until it is reaped
+
     def _readable(self, child: Child, descriptor: int) -> None:
-        with contextlib.suppress(BlockingIOError):
-            data = os.read(descriptor, 64)
+        """READY once, then a byte per beat of its working loop."""
+        try:
+            data = os.read(descriptor, 4096)
+        except BlockingIOError:
+            return
+        if not data:
             self._selector.unregister(descriptor)
-            if data.startswith(b"READY"):
-                self._ready(child)
+            return
+        child.beat_mono = time.monotonic()
+        if data.startswith(b"READY"):
+            self._ready(child)
 
     def _ready(self, child: Child) -> None:
         if child.state is not State.STARTING:
             return
         child.ready_once = True
-        child.ready_mono = time.monotonic()
+        child.ready_mono = child.beat_mono = time.monotonic()
         self._become(child, State.RUNNING)
 
     # -- ends ---------------------------------------------------------------------------------
@@ -235,7 +261,7 @@ class Supervisor:
             self.stop()
             return
         was_ready = child.ready_mono is not None
-        verdict = policy.judge(child.ends, code=code, was_ready=was_ready, now=now)
+        verdict = policy.judge(child.ends, code=code, was_ready=was_ready, now=now, hung=child.hung)
         said = f": {child.last_words}" if child.last_words else ""
         if verdict.wait_s is None:
             self._become(child, State.FAILED, f"{verdict.reason}{said}")
@@ -371,8 +397,9 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 
 def _answers(address: tuple[str, int]) -> bool:
+    """Whether the server there greets: a frozen one's kernel takes the connection all the same."""
     try:
-        with socket.create_connection(address, timeout=0.2):
-            return True
+        with socket.create_connection(address, timeout=PROBE_TIMEOUT_S) as line:
+            return bool(line.recv(1))
     except OSError:
         return False

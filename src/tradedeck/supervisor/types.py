@@ -26,10 +26,11 @@ class Spec:
     Attributes:
         environment: everything it gets; nothing is inherited.
         needs: processes that must have been ready once before its first start.
-        probe: (host, port) that answers when ready; None: it says READY on its descriptor.
+        probe: (host, port) that greets whoever connects; None: it speaks on its descriptor.
         lazy: started only when asked for; ending with 0 is its way to rest.
         finishes: ending with 0 ends `up` (a runner with a number of cycles).
         stop_rank: lower ranks are stopped first.
+        silent_s_max: how long its working loop may say nothing before it is killed; 0: for ever.
 
     """
 
@@ -41,6 +42,7 @@ class Spec:
     lazy: bool = False
     finishes: bool = False
     stop_rank: int = 0
+    silent_s_max: float = 0.0
 
 
 @dataclass(slots=True)
@@ -55,6 +57,9 @@ class Child:
     ready_once: bool = False
     started_mono: float = 0.0
     ready_mono: float | None = None
+    beat_mono: float = 0.0
+    probe_mono: float = 0.0
+    hung: bool = False
     last_words: str = ""
     detail: str = ""
     ends: list[tuple[float, bool]] = field(default_factory=list[tuple[float, bool]])

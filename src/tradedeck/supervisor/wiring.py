@@ -23,7 +23,13 @@ def specs(given: Given, nats: Prepared, *, cycles: int) -> list[Spec]:
 
     def own(name: str, rank: int) -> Spec:
         argv = (sys.executable, "-m", f"tradedeck.{name}")
-        return Spec(name, argv, environment.of(name, values), stop_rank=rank)
+        return Spec(
+            name,
+            argv,
+            environment.of(name, values),
+            stop_rank=rank,
+            silent_s_max=given.watchdog_s,
+        )
 
     return [
         Spec(
@@ -32,6 +38,7 @@ def specs(given: Given, nats: Prepared, *, cycles: int) -> list[Spec]:
             environment.of("nats", values),
             probe=(nats.host, nats.port),
             stop_rank=2,
+            silent_s_max=given.watchdog_s,
         ),
         own("api", 1),
         own("exchange", 1),

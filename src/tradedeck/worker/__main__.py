@@ -12,33 +12,29 @@ from tradedeck.adapters.bus.nats import NatsBus
 from tradedeck.adapters.logs.setup import configure
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.ops.files import prepare_home
+from tradedeck.ops.lifeline import Lifeline
 from tradedeck.settings import Settings
 from tradedeck.worker.loop import Worker
-
-READY_FD = "TRADEDECK_READY_FD"
 
 
 async def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT."""
+    line = Lifeline(settings.home, "worker")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     bus = NatsBus.of_home(settings.home, "worker")
     await bus.start()
+    beating = asyncio.create_task(line.keep(), name="lifeline")
     try:
-        _say_ready()
+        line.ready()
         name = f"worker-{os.getpid()}"
         await Worker(bus, settings.home, settings.strategies_path, name).run(stop)
     finally:
+        beating.cancel()
+        line.close()
         await bus.close()
-
-
-def _say_ready() -> None:
-    descriptor = os.environ.pop(READY_FD, "")
-    if descriptor.isdigit():
-        with os.fdopen(int(descriptor), "wb") as pipe:
-            pipe.write(b"READY\n")
 
 
 def main() -> int:
