@@ -66,7 +66,9 @@ class Recovery:
         except TradedeckError as error:
             for account in self._world.accounts.values():
                 if account.executes:
-                    self._verdict(account, [f"the venue did not answer: {error.detail}"])
+                    self._world.doubt(
+                        account, "NO_ANSWER", f"the venue did not answer: {error.detail}"
+                    )
 
     async def _settle(self) -> None:
         """The venue's log, then what it knows of every order in doubt, then both books."""
@@ -93,7 +95,8 @@ class Recovery:
         world = self._world
         for account in world.accounts.values():
             account.reconciled = False
-            account.reconcile_detail = "the venue's line broke"
+            if account.executes:
+                world.doubt(account, "LINE_BROKEN", "the venue's line broke")
         world.condition("runner", "VenueConnected", "False", "LINE_BROKEN")
         world.sink.alarm("VENUE_DISCONNECTED", "the line to the paper exchange broke")
         world.wake.set()
@@ -156,7 +159,7 @@ class Recovery:
             try:
                 theirs = await link.account(account.plan.id)
             except TradedeckError as error:
-                self._verdict(account, [f"the venue did not answer: {error.detail}"])
+                world.doubt(account, "NO_ANSWER", f"the venue did not answer: {error.detail}")
                 continue
             if theirs.seq != world.venue_seq:
                 reports = await link.since(world.venue_seq)

@@ -122,8 +122,8 @@ class Stepper:
             for account in world.accounts.values():
                 if client_id in account.engine.book.orders:
                     self._unknown(account.plan.id, client_id, "no answer from the venue")
-                    account.reconciled = False  # nothing increases until the venue said more
-                    account.reconcile_detail = f"the outcome of {client_id} is not known"
+                    words = f"the outcome of {client_id} is not known"
+                    world.doubt(account, "ORDER_UNKNOWN", words)
         for words in refused:
             world.sink.alarm("VENUE_REFUSED", words, "critical")
         return followed

@@ -208,6 +208,12 @@ class World:
             },
         )
 
+    def doubt(self, account: Account, reason: str, detail: str) -> None:
+        """Nobody knows whether the books agree: nothing increases until the venue said more."""
+        account.reconciled = False
+        account.reconcile_detail = detail
+        self.condition(f"account/{account.plan.id}", "Reconciled", "Unknown", reason, detail)
+
     def set_state(self, trader: Trader, state: TraderState, reason: str) -> None:
         """Move a trader to a state, and say so."""
         if trader.state is state and trader.reason == reason:

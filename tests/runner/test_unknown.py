@@ -1,0 +1,222 @@
+"""An order whose answer is lost, with real processes: UNKNOWN, at worst case, until the venue says.
+
+The venue is frozen before it answers, or applies the order and dies with the answer on the wire.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.host.harness import write as write_strategies
+from tests.runner.harness import PAPER, Rig, check_books, document, entries, rig, state, until
+from tests.runner.harness import trader as trader_spec
+
+pytestmark = pytest.mark.processes
+
+LIVE = PAPER | {"LIVE_FILE_REFRESH_MS": "50", "LIVE_FILE_STALE_MS": "600000"}
+LIMITS = {
+    "orders_per_minute": 60,
+    "open_orders_max": 50,
+    "position_quantity_max": "1000",
+    "position_value_max": "100000",
+    "gross_exposure_max": "1",
+    "concentration_max": "1",
+    "margin_use_max": "1",
+}
+# Of an order of 10 units at 100 beside an unknown one of 10: what each limit is held against.
+WORST = {
+    "orders_per_minute": Decimal(2),
+    "open_orders_max": Decimal(2),
+    "position_quantity_max": Decimal(20),
+    "position_value_max": Decimal(2000),
+    "gross_exposure_max": Decimal("0.02"),
+    "concentration_max": Decimal("0.02"),
+    "margin_use_max": Decimal("0.002"),
+}
+RESOLVED = {"order.filled", "order.rejected", "order.cancelled"}
+
+
+@contextlib.contextmanager
+def buying(home: Path, *, latency_ms: int) -> Iterator[tuple[Rig, Any]]:
+    """A trader that buys ten with every frame above 99; the second value writes a frame."""
+    write_strategies(home / "strategies", {"buys": """
+if bar.close < 99: return None
+return OrderRequest(Side.BUY, Decimal(10), OrderType.MARKET)
+"""})  # fmt: skip
+    frames = home / "frames.jsonl"
+    frames.write_text("")
+    wanted = document(
+        [trader_spec("one", "AAA", "buys")], source=str(frames), kind="live_file", loop=False,
+        limits=LIMITS, exchange={"latency_ms": latency_ms},
+    )  # fmt: skip
+    del wanted["feeds"][0]["speed"], wanted["feeds"][0]["loop"]
+
+    def frame(close: float) -> None:
+        at = time.time_ns() - 60_000_000_000
+        with frames.open("a") as out:
+            prices = ",".join(f'"{name}":{close}' for name in ("open", "high", "low", "close"))
+            out.write(f'{{"instrument":"AAA","time":{at},{prices}}}\n')
+
+    with rig(home, wanted, LIVE) as r:
+        r.wait("condition", lambda b: b["type"] == "Reconciled" and b["status"] == "True")
+        r.wait("trader.state", lambda b: b["new"] == "running")
+        frame(98)
+        r.wait("decision")
+        yield r, frame
+
+
+def check_worst_case(r: Rig, frame: Any, client_id: str) -> None:
+    """The next order is refused for the venue's absence, held against twice what is known."""
+    assert state(r.journal)[f"order/{client_id}"]["status"] == "UNKNOWN"
+    head = r.head()
+    frame(100)
+    decision = r.wait("decision", after=head)[0].body
+    assert [each["reason"] for each in decision["refusals"]] == ["VENUE_UNAVAILABLE"]
+    assert {c["limit"]: Decimal(c["after"]) for c in decision["checks"]} == WORST
+    assert decision["position"] == "0"  # what is not known is not held either
+    assert state(r.journal)["book/main"]["positions"] == []
+
+
+def resolution(r: Rig, client_id: str, after: int) -> str:
+    """The kind of the entry that ended the doubt; the books agree afterwards."""
+
+    def found() -> str | None:
+        for entry in r.entries(*RESOLVED, after=after):
+            if entry.body["order"]["client_id"] == client_id:
+                return entry.kind
+        return None
+
+    kind = until(found, "the venue's own record to resolve it")
+    r.wait("condition", lambda b: b["type"] == "Reconciled" and b["status"] == "True", after=after)
+    assert f"order/{client_id}" not in state(r.journal)
+    return kind
+
+
+def at_venue(r: Rig, client_id: str) -> list[str]:
+    """What the venue's own journal says of an order."""
+    return [e.kind for e in entries(r.exchange) if e.body.get("client_id") == client_id]
+
+
+def sent(r: Rig) -> str:
+    """The client id of the one order that was sent."""
+    (intent,) = r.wait("order.intent")
+    return str(intent.body["order"]["client_id"])
+
+
+def test_inv_4_a_venue_frozen_before_it_answered(tmp_path: Path) -> None:
+    with buying(tmp_path, latency_ms=700) as (r, frame):
+        frame(100)
+        client_id = sent(r)
+        r.procs["exchange"].send_signal(signal.SIGSTOP)  # it holds the order, or has yet to read it
+        unknown = r.wait("order.unknown")[0]
+        assert unknown.body["order"]["client_id"] == client_id
+        check_worst_case(r, frame, client_id)
+        r.procs["exchange"].send_signal(signal.SIGCONT)
+        kind = resolution(r, client_id, unknown.seq)
+        applied = "exch.fill" in at_venue(r, client_id)
+        assert kind == ("order.filled" if applied else "order.rejected")
+        r.kill("runner", signal.SIGTERM)
+        check_books(r.journal, r.exchange)
+
+
+def test_inv_4_only_the_venues_record_resolves_it_not_a_restart(tmp_path: Path) -> None:
+    """Runner and its memory gone, the venue still frozen: UNKNOWN is what it starts with."""
+    with buying(tmp_path, latency_ms=700) as (r, frame):
+        frame(100)
+        client_id = sent(r)
+        r.procs["exchange"].send_signal(signal.SIGSTOP)
+        unknown = r.wait("order.unknown")[0]
+        r.kill("runner")
+        head = r.head()
+        r.start("runner")
+        r.wait("trader.state", lambda b: b["new"] == "running", after=head)
+        frame(98)
+        r.wait("decision", after=head)
+        check_worst_case(r, frame, client_id)
+        assert not {e.kind for e in r.entries(*RESOLVED)}
+        r.procs["exchange"].send_signal(signal.SIGCONT)
+        resolution(r, client_id, unknown.seq)
+        r.kill("runner", signal.SIGTERM)
+        check_books(r.journal, r.exchange)
+
+
+class Wire:
+    """Between runner and venue, on the venue's own address: carries all, until answers are lost."""
+
+    def __init__(self, path: Path) -> None:
+        self._behind = path.with_name("behind.sock")
+        path.rename(self._behind)
+        self.lost = threading.Event()
+        self._lines: list[socket.socket] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # closed: the end
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(str(self._behind))
+                self._lines += [near, far]
+                for source, target, answers in ((near, far, False), (far, near, True)):
+                    threading.Thread(
+                        target=self._carry, args=(source, target, answers), daemon=True
+                    ).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
+        with contextlib.suppress(OSError):  # either side is gone: so is the line
+            while data := source.recv(65536):
+                if not (answers and self.lost.is_set()):
+                    target.sendall(data)
+
+    def close(self) -> None:
+        for line in (self._listener, *self._lines):
+            with contextlib.suppress(OSError):  # it broke before
+                line.shutdown(socket.SHUT_RDWR)
+            line.close()
+
+
+def test_eng_12_inv_4_a_venue_killed_after_it_applied(tmp_path: Path) -> None:
+    """Filled by the venue, its answer lost with it: booked once, from the venue's journal."""
+    with buying(tmp_path, latency_ms=100) as (r, frame):
+        # A session through the wire: the one that stands is closed, the next finds the wire.
+        wire = Wire(tmp_path / "run" / "exchange.sock")
+        r.kill("runner")
+        head = r.head()
+        r.start("runner")
+        r.wait(
+            "condition", lambda b: b["type"] == "VenueConnected" and b["status"] == "True",
+            after=head,
+        )  # fmt: skip
+        r.wait("trader.state", lambda b: b["new"] == "running", after=head)
+        frame(98)
+        r.wait("decision", after=head)
+        frame(100)
+        client_id = sent(r)
+        wire.lost.set()  # before the venue's latency is over
+        until(lambda: "exch.fill" in at_venue(r, client_id), "the venue to apply the order")
+        r.kill("exchange")
+        wire.close()
+        unknown = r.wait("order.unknown")[0]
+        assert unknown.body["order"]["client_id"] == client_id
+        assert r.entries("order.filled") == []
+        check_worst_case(r, frame, client_id)
+        r.start("exchange")
+        assert resolution(r, client_id, unknown.seq) == "order.filled"
+        fills = [e.body["fill"]["client_id"] for e in r.entries("order.filled")]
+        assert fills.count(client_id) == 1
+        assert at_venue(r, client_id).count("exch.fill") == 1
+        r.kill("runner", signal.SIGTERM)
+        check_books(r.journal, r.exchange)
