@@ -70,8 +70,8 @@ CONTROLS = [
     _control("risk_per_trade_max", "risk_per_trade", "RISK_PER_TRADE_LIMIT"),
 ]
 LINES = [
-    _standing("mode", "conditions.mode not in _EXECUTING", "MODE or inv_1"),
-    _standing("halt", "conditions.halt is not Level.NONE", "HALT"),
+    _standing("mode", "conditions.mode not in EXECUTING", "MODE or inv_1"),
+    _standing("halt", "conditions.halt is not NO_HALT", "HALT"),
     _standing("running", "not conditions.running", "TRADER_NOT_RUNNING"),
     _standing("session", "not conditions.session_open", "SESSION_CLOSED"),
     _standing("data", "not conditions.data_fresh", "DATA_STALE"),
@@ -79,7 +79,7 @@ LINES = [
     Mutant(
         "gate mark",
         "execution/gate.py",
-        "if not (price.is_finite() and price > 0):",
+        "if not (price.is_finite() and price > ZERO):",
         "if False:",
         GATE,
         "mark",
@@ -91,7 +91,7 @@ LINES = [
     Mutant(
         "form quantity",
         "execution/gate.py",
-        "if order.quantity <= 0:\n        return Denial(Refusal.QUANTITY_INVALID, "
+        "if order.quantity <= ZERO:\n        return Denial(Refusal.QUANTITY_INVALID, "
         '{"quantity": decimal_text(order.quantity)})\n    if not instrument',
         "if not instrument",
         GATE,
@@ -158,8 +158,8 @@ REST = [
     Mutant(
         "partial fills are kept",
         "venue/matching.py",
-        "            self._changed(entry)\n        self._dirty",
-        "            pass\n        self._dirty",
+        "            self._changed(entry)\n        self._moved",
+        "            pass\n        self._moved",
         VENUE,
         "eng_7",
     ),

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pytest
 from tests.cases.kit import AAPL, DAY, bar, d, limits
 
+from tradedeck.engine.actions import FILL_ROUNDS_MAX
 from tradedeck.engine.backtest import Backtest, BacktestSpec, run_backtest
 from tradedeck.engine.sizing import Sizing, SizingKind
+from tradedeck.kernel.errors import TradedeckError
 from tradedeck.strategies.interface import Meta, Strategy
+from tradedeck.trading.fill import Fill
 from tradedeck.trading.market import Bar
+from tradedeck.trading.order import BUY
+from tradedeck.trading.signal import OrderRequest
 from tradedeck.venue.model import ExchangeModel
 
 
@@ -146,6 +151,45 @@ def test_backtest_can_be_cancelled_and_says_so() -> None:
     assert result.cancelled
     assert asked == [20_000]
     assert result.bars == 20_000
+
+
+class Answers(Strategy):
+    """Buys once, and answers `times` fills with one more unit each."""
+
+    meta = Meta(name="answers", title="Answers", description="For tests.")
+
+    @dataclass(slots=True)
+    class Params:
+        times: int = 3
+
+    @dataclass(slots=True)
+    class Memory:
+        held: list[float] = field(default_factory=list[float])
+
+    def on_bar(self, bar: Bar) -> Any:
+        del bar
+        return None if self.memory.held else OrderRequest(BUY, d(1))
+
+    def on_fill(self, fill: Fill) -> Any:
+        del fill
+        held = self.memory.held
+        held.append(self.context.position)
+        return OrderRequest(BUY, d(1)) if len(held) <= self.params.times else None
+
+
+def test_backtest_a_strategy_is_told_its_fills_on_the_bar_that_made_them() -> None:
+    run = Backtest(BacktestSpec(Answers, Answers.Params(3), AAPL))
+    result = run.run([bar(100, 1), bar(100, 2)])
+    assert run._strategy.memory.held == [1, 2, 3, 4]
+    assert {fill.time_ns for fill in result.fills} == {bar(100, 1).end_ns}
+
+
+def test_backtest_a_strategy_that_answers_every_fill_is_ended_with_a_word() -> None:
+    """As many rounds as the runner grants, then an error; it recursed once."""
+    last = run_backtest(BacktestSpec(Answers, Answers.Params(FILL_ROUNDS_MAX - 1), AAPL), [bar(1)])
+    assert len(last.fills) == FILL_ROUNDS_MAX
+    with pytest.raises(TradedeckError, match="answered its own fills 8 times on one bar"):
+        run_backtest(BacktestSpec(Answers, Answers.Params(10**9), AAPL), [bar(1)])
 
 
 def test_backtest_of_nothing() -> None:

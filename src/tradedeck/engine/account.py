@@ -24,7 +24,7 @@ from tradedeck.risk.running import Breach, EquityWatch
 from tradedeck.trading.fill import Fill
 from tradedeck.trading.market import Bar
 from tradedeck.trading.money import ZERO
-from tradedeck.trading.order import Order, OrderType, Purpose, Side, Status, TimeInForce
+from tradedeck.trading.order import BUY, SELL, STOP, Order, Purpose, Status, TimeInForce
 from tradedeck.trading.signal import Wish
 from tradedeck.venue.report import Report, ReportKind
 
@@ -177,10 +177,10 @@ class AccountEngine:
 
     def mark(self, bar: Bar) -> Sequence[Action]:
         """Take a bar's close as the price; returns what a running limit's breach demands."""
-        symbol, close, now_ns = bar.instrument, bar.close, bar.end_ns
+        symbol, close, now_ns, book = bar.instrument, bar.close, bar.end_ns, self.book
         if not 0.0 < close < _INFINITE:
             return ()  # no price at all: NaN would blind every limit for ever
-        self.book.marks[symbol] = close
+        book.marks[symbol] = close
         if now_ns < self._ends.get(symbol, self._ends_before):
             self.rewind()
         self._ends[symbol] = self.now_ns = now_ns
@@ -188,17 +188,16 @@ class AccountEngine:
             self._new_day(now_ns)
         slot = self.by_symbol.get(symbol)
         if slot is None:
-            if self.book.positions.get(symbol) is not None:
-                self.equity = float(self.book.equity())
+            if book.positions.get(symbol) is not None:
+                self.equity = float(book.equity())
         else:
             unrealised = slot.units * close - slot.cost
             self.equity += unrealised - slot.unrealised
             slot.unrealised = unrealised
         actions: Sequence[Action] = ()
-        if self.watch.mark(self.equity):
-            actions = self._breach(
-                f"account/{self.book.account}", self.watch, self.equity, self._breached
-            )
+        watch, equity = self.watch, self.equity
+        if not watch.low < equity <= watch.peak and watch.mark(equity):
+            actions = self._breach(f"account/{book.account}", watch, equity, self._breached)
         if slot is not None and slot.watched and slot.watch.mark(slot.base + slot.pnl()):
             breached = self._breach(
                 f"trader/{slot.trader}", slot.watch, slot.base + slot.pnl(), slot.breached
@@ -289,7 +288,7 @@ class AccountEngine:
             self._deny(order, answer)
             return
         held = self.book.held(order.instrument)
-        if stop is not None or not held or (held > 0) != (order.side is Side.BUY):
+        if stop is not None or not held or (held > ZERO) != (order.side is BUY):
             slot.stop = stop  # what is added without a stop keeps the one that stands
         slot.executed += 1
         self.book.add(order)
@@ -303,7 +302,7 @@ class AccountEngine:
 
     def _reduce(self, slot: Slot | None, order: Order, actions: list[Action]) -> None:
         """Reducing needs no permit, only that it reduces and that execution exists at all."""
-        if slot is not None and slot.conditions.mode not in (gate.Mode.PAPER, gate.Mode.LIVE):
+        if slot is not None and slot.conditions.mode not in gate.EXECUTING:
             denial = gate.standing(slot.conditions)
             assert denial is not None
             self._deny(order, denial)
@@ -402,15 +401,16 @@ class AccountEngine:
             return self._foreign(report, at_ns), []
         order = booked.order
         actions: list[Action] = []
-        if booked.fill is None:
+        fill = booked.fill
+        if fill is None:
             self._sink.reported(order, report)
         else:
-            self._state_fill(order, booked.fill, booked.realised)
+            self._state_fill(order, fill, booked.realised)
             if order.client_id in self._doomed:
                 self._close_late(order, actions)
         if not order.open:
             self._ended(order, actions)
-        return booked.fill, actions
+        return fill, actions
 
     def _ended(self, order: Order, actions: list[Action]) -> None:
         """However an order ended, what is then held has its protective stop, at its size."""
@@ -424,23 +424,22 @@ class AccountEngine:
             slot.stop = None
 
     def _state_fill(self, order: Order, fill: Fill, realised: Decimal) -> None:
-        position = self.book.positions[fill.instrument]
-        self._sink.filled(
-            order, fill, position, ledger.of_fill(realised, fill.fee), self.book.balance
-        )
+        book, fee = self.book, fill.fee
+        position = book.positions[fill.instrument]
+        self._sink.filled(order, fill, position, ledger.of_fill(realised, fee), book.balance)
         slot = self.by_symbol.get(fill.instrument)
         if slot is not None:
             slot.realised += realised
-            slot.fees += fill.fee
+            slot.fees += fee
             self._refresh(slot)
         else:
-            self.equity = float(self.book.equity())
+            self.equity = float(book.equity())
 
     def _foreign(self, report: Report, at_ns: int) -> Fill | None:
         """A fill of an order that is not ours (closed at the venue by another): it counts."""
         if report.kind is not ReportKind.FILLED or not report.signed:
             return None
-        side = Side.BUY if report.signed > 0 else Side.SELL
+        side = BUY if report.signed > 0 else SELL
         order = self._planner.order(
             report.instrument, self._owner(report.instrument), "", report.signed, report.time_ns
         )
@@ -467,7 +466,7 @@ class AccountEngine:
                     return
                 self._cancel(other, "engine", actions)
         order = self._planner.order(symbol, slot.trader, slot.strategy, -held, self.now_ns)
-        order.type, order.stop_price = OrderType.STOP, price
+        order.type, order.stop_price = STOP, price
         order.reduce_only, order.purpose, order.tif = True, Purpose.PROTECTIVE, TimeInForce.GTC
         self._reduce(slot, order, actions)
 
@@ -480,17 +479,19 @@ class AccountEngine:
 
     def _refresh(self, slot: Slot) -> None:
         """Take the exact book into the floats that the next marks move from."""
-        position = self.book.positions.get(slot.instrument.symbol)
-        quantity, cost = (position.quantity, position.cost) if position else (ZERO, ZERO)
-        slot.units = float(quantity * slot.instrument.multiplier)
-        slot.cost = float(cost)
-        mark = self.book.marks.get(slot.instrument.symbol)
-        slot.unrealised = slot.units * mark - slot.cost if mark is not None else 0.0
-        self.equity = float(self.book.balance) + self._open_pnl()
+        book, instrument = self.book, slot.instrument
+        position, mark = book.positions.get(instrument.symbol), book.marks.get(instrument.symbol)
+        if position is None or not position.quantity:
+            slot.units = slot.cost = slot.unrealised = 0.0
+        else:
+            slot.units = float(position.quantity * instrument.multiplier)
+            slot.cost = float(position.cost)
+            slot.unrealised = slot.units * mark - slot.cost if mark is not None else 0.0
+        self.equity = float(book.balance) + self._open_pnl()
 
     def _open_pnl(self) -> float:
-        total = 0.0
+        slots, total = self.by_symbol, 0.0
         for symbol in self.book.positions:
-            slot = self.by_symbol.get(symbol)
+            slot = slots.get(symbol)
             total += slot.unrealised if slot else float(self.book.unrealised(symbol))
         return total

@@ -41,6 +41,11 @@ class CancelOrder:
 
 Action = SubmitOrder | ReduceOrder | CancelOrder
 
+SEND_ROUNDS_MAX = 50
+"""Of sends on one bar: protective orders follow fills; a venue that loops is cut off."""
+FILL_ROUNDS_MAX = 8
+"""Of fills told on one bar: a strategy that answers each with an order ends here, not never."""
+
 
 class Sink(Protocol):
     """Where the engine states facts: the journal live, a recorder in backtests."""

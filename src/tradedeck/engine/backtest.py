@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import gc
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 from typing import Any, cast
 
 from tradedeck.engine.account import AccountEngine, TraderSpec
-from tradedeck.engine.actions import Action, CancelOrder, SubmitOrder
+from tradedeck.engine.actions import (
+    FILL_ROUNDS_MAX,
+    SEND_ROUNDS_MAX,
+    Action,
+    CancelOrder,
+    SubmitOrder,
+)
 from tradedeck.engine.planner import utc_day_end
 from tradedeck.engine.sizing import Sizing, SizingKind
 from tradedeck.execution.arming import Mode
@@ -22,6 +30,7 @@ from tradedeck.execution.book import Book
 from tradedeck.execution.gate import Conditions, Denial
 from tradedeck.execution.halt import Halts
 from tradedeck.execution.ledger import Posting
+from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.risk.limits import Limits
 from tradedeck.risk.running import Breach
 from tradedeck.strategies import memory
@@ -39,7 +48,8 @@ from tradedeck.venue.report import Report
 
 CURVE_POINTS_MAX = 4_000  # a screen is less wide than that; the curve thins itself as it grows
 PROGRESS_EVERY = 20_000
-GC_ALLOCATIONS = 50_000  # before the youngest generation is looked through; 700 by default
+_BATCHES = (list, tuple)
+GC_ALLOCATIONS = 100_000  # before the youngest generation is looked through; 700 by default
 
 
 @dataclass(slots=True)
@@ -88,7 +98,7 @@ class BacktestResult:
     denials: dict[str, int] = field(default_factory=dict)
     curve: list[tuple[int, float]] = field(default_factory=list)
     halts: list[dict[str, Any]] = field(default_factory=list)
-    postings: dict[str, Decimal] = field(default_factory=dict)
+    postings: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     cancelled: bool = False
 
     @property
@@ -108,6 +118,7 @@ class _Recorder:
     def __init__(self, result: BacktestResult) -> None:
         self._result = result
         self._keep = result.fills.append
+        self._totals = result.postings
 
     def intent(self, order: Order) -> None:
         del order
@@ -138,9 +149,9 @@ class _Recorder:
     ) -> None:
         del order, position, balance
         self._keep(fill)
-        totals = self._result.postings
+        totals = self._totals
         for account, amount in postings:
-            totals[account] = totals.get(account, ZERO) + amount
+            totals[account] += amount
 
     def breached(self, scope: str, breach: Breach) -> None:
         self._result.halts.append(
@@ -180,6 +191,8 @@ class Backtest:
             Conditions(Mode.PAPER),
         )
         self._strategy = spec.strategy(spec.params, memory.load(spec.strategy, None, spec.params))
+        self._hears_fills = spec.strategy.on_fill is not Strategy.on_fill
+        self._untold: list[Fill] = []
 
     def _new_id(self) -> str:
         self._ids += 1
@@ -209,77 +222,121 @@ class Backtest:
         return result
 
     def _loop(self, bars: Iterable[Bar], progress: Callable[[int], bool] | None) -> int:
+        """All bars, up to the next point of the curve or question of progress at a time."""
+        engine, result = self._engine, self.result
+        curve = result.curve
+        exposed = point = 0
+        every, ask = 1, PROGRESS_EVERY
+        ahead = iter(bars)
+        while True:
+            stretch = min(point + 1, ask) - result.bars
+            done, held = self._stretch(islice(ahead, stretch))
+            exposed += held
+            result.bars += done
+            if done < stretch:
+                break
+            if result.bars == point + 1:
+                curve.append((engine.now_ns, engine.equity))
+                if len(curve) >= CURVE_POINTS_MAX:
+                    del curve[1::2]
+                    every *= 2
+                point += every - point % every
+            if result.bars == ask:
+                ask += PROGRESS_EVERY
+                if progress is not None and not progress(result.bars):
+                    result.cancelled = True
+                    break
+        if result.bars:
+            curve.append((engine.now_ns, engine.equity))
+        return exposed
+
+    def _stretch(self, bars: Iterable[Bar]) -> tuple[int, int]:
+        """Feed some bars; returns how many there were, and on how many a position was held."""
         engine, venue, slot, strategy = self._engine, self._venue, self._slot, self._strategy
         on_bar, mark, feed = strategy.on_bar, engine.mark, venue.bar
         gate_session = self._spec.session_open
-        context = strategy.context
-        count = exposed = point = 0
-        every, ask = 1, PROGRESS_EVERY
-        curve = self.result.curve
+        context, untold = strategy.context, self._untold
+        count = exposed = 0
         for bar in bars:
+            count += 1
             reports = feed(bar)
-            if reports:
-                self._settle(reports)
+            followed = self._book(reports) if reports else ()
             actions = mark(bar)
-            if actions:
-                self._carry_out(actions)
+            if actions or followed:
+                self._carry_out([*followed, *actions])
             context.equity = engine.equity
             wishes = on_bar(bar)
             if wishes is not None:
                 if gate_session is not None:
                     slot.conditions.session_open = gate_session(bar.end_ns)
-                self._decide(wishes, bar.end_ns)
+                self._carry_out(self._decided(wishes, bar.end_ns))
+            if untold:
+                self._tell(bar.end_ns)
             if slot.units:
                 exposed += 1
-            if count == point:
-                curve.append((bar.end_ns, engine.equity))
-                if len(curve) >= CURVE_POINTS_MAX:
-                    del curve[1::2]
-                    every *= 2
-                point = count - count % every + every
-            count += 1
-            if count == ask:
-                ask += PROGRESS_EVERY
-                if progress is not None and not progress(count):
-                    self.result.cancelled = True
-                    break
-        if count:
-            curve.append((engine.now_ns, engine.equity))
-        self.result.bars = count
-        return exposed
+        return count, exposed
 
-    def _decide(self, wishes: Wish | Sequence[Wish], now_ns: int) -> None:
+    def _decided(self, wishes: Wish | Sequence[Wish], now_ns: int) -> list[Action]:
         # By concrete type: asking for `Sequence` costs more than the rest of this line.
-        batch = wishes if isinstance(wishes, list | tuple) else (cast("Wish", wishes),)
-        self._carry_out(self._engine.decide(self._slot, batch, now_ns))
+        batch = wishes if isinstance(wishes, _BATCHES) else (cast("Wish", wishes),)
+        return self._engine.decide(self._slot, batch, now_ns)
 
     def _carry_out(self, actions: Sequence[Action]) -> None:
-        venue = self._venue
-        for action in actions:
-            if isinstance(action, SubmitOrder):
-                reports = venue.submit(action.order, action.permit)
-            elif isinstance(action, CancelOrder):
-                reports = venue.cancel(action.order)
-            else:
-                reports = venue.reduce(action.order)
-            self._settle(reports)
+        """Send, book, and again for what follows: the rounds of the runner's own `carry_out`."""
+        venue, rounds = self._venue, 0
+        while actions:
+            if rounds == SEND_ROUNDS_MAX:
+                raise _endless(f"what follows from fills was sent {rounds} times on one bar")
+            rounds += 1
+            reports: list[Report] = []
+            for action in actions:
+                if isinstance(action, SubmitOrder):
+                    reports += venue.submit(action.order, action.permit)
+                elif isinstance(action, CancelOrder):
+                    reports += venue.cancel(action.order)
+                else:
+                    reports += venue.reduce(action.order)
+            actions = self._book(reports)
 
-    def _settle(self, reports: Sequence[Report]) -> None:
+    def _book(self, reports: Sequence[Report]) -> list[Action]:
+        """Book reports, and the position they leave into the strategy's context."""
+        engine = self._engine
+        followed: list[Action] = []
+        filled = False
         for report in reports:
-            fill, actions = self._engine.report(report, report.time_ns)
+            fill, actions = engine.report(report, report.time_ns)
             if actions:
-                self._carry_out(actions)
+                followed += actions
             if fill is not None:
-                self._tell(fill)
+                filled = True
+                if self._hears_fills:
+                    self._untold.append(fill)
+        if filled:
+            slot, context = self._slot, self._strategy.context
+            context.position = float(engine.book.held(slot.instrument.symbol))
+            context.average_price = slot.cost / slot.units if slot.units else None
+        return followed
 
-    def _tell(self, fill: Fill) -> None:
-        slot, context = self._slot, self._strategy.context
-        position = self._engine.book.positions[fill.instrument]
-        context.position = float(position.quantity)
-        context.average_price = (slot.cost / slot.units) if slot.units else None
-        wishes = self._strategy.on_fill(fill)
-        if wishes is not None:
-            self._decide(wishes, fill.time_ns)
+    def _tell(self, now_ns: int) -> None:
+        """Tell the strategy its fills; what it answers may fill, and be told, in its turn."""
+        rounds = 0
+        while self._untold:
+            if rounds == FILL_ROUNDS_MAX:
+                raise _endless(f"the strategy answered its own fills {rounds} times on one bar")
+            rounds += 1
+            told, self._untold[:] = self._untold[:], ()
+            actions: list[Action] = []
+            for fill in told:
+                wishes = self._strategy.on_fill(fill)
+                if wishes is not None:
+                    actions += self._decided(wishes, now_ns)
+            self._carry_out(actions)
+
+
+def _endless(what: str) -> TradedeckError:
+    return TradedeckError(
+        Code.STRATEGY, what, hint="Let `on_fill` answer only where something is still wanted."
+    )
 
 
 def run_backtest(

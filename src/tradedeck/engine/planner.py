@@ -6,18 +6,18 @@ gate), so that a denied entry still leaves the exit done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 
 from tradedeck.engine import sizing
-from tradedeck.engine.sizing import SizingKind
+from tradedeck.engine.sizing import UNITS
 from tradedeck.engine.slot import Slot
 from tradedeck.execution.book import Book
 from tradedeck.trading.calendar import NS_PER_DAY
 from tradedeck.trading.money import ZERO
-from tradedeck.trading.order import Order, OrderType, Purpose, Side, TimeInForce
+from tradedeck.trading.order import BUY, MARKET, SELL, Order, Purpose, TimeInForce
 from tradedeck.trading.signal import CancelRequest, OrderRequest, Signal, Wish
 
 
@@ -25,7 +25,7 @@ from tradedeck.trading.signal import CancelRequest, OrderRequest, Signal, Wish
 class Plan:
     """Orders a wish leads to, in the order they are to be carried out."""
 
-    cancels: list[Order] = field(default_factory=list)
+    cancels: Sequence[Order] = ()
     reduce: Order | None = None
     increase: Order | None = None
     stop: Decimal | None = None
@@ -48,18 +48,18 @@ class Planner:
 
     def order(self, symbol: str, trader: str, strategy: str, signed: Decimal, now_ns: int) -> Order:
         """A market order for `signed` units."""
-        name = self._new_id()
-        mark = self._book.marks.get(symbol)
-        price = None if mark is None else self._book.instruments[symbol].price(mark)
+        name, book = self._new_id(), self._book
+        mark = book.marks.get(symbol)
+        price = None if mark is None else book.instruments[symbol].price(mark)
         return Order(
             name,
             name,
-            self._book.account,
+            book.account,
             trader,
             strategy,
             symbol,
-            Side.BUY if signed > 0 else Side.SELL,
-            OrderType.MARKET,
+            BUY if signed > ZERO else SELL,
+            MARKET,
             abs(signed),
             now_ns,
             decision_price=price,
@@ -98,9 +98,9 @@ class Planner:
                 return plan  # what is in flight ends first; the next bar decides on a settled book
         if wish.stop is not None:
             plan.stop = slot.instrument.price(wish.stop)
-        same = (held > 0 and wish.target > 0) or (held < 0 and wish.target < 0)
+        same = bool(held) and bool(wish.target) and (held > ZERO) == (wish.target > 0)
         if same and wish.target == slot.target:
-            plan.cancels = []
+            plan.cancels = ()
             return plan
         wanted = self._wanted(slot, wish, equity, plan.stop)
         slot.target = wish.target
@@ -113,14 +113,14 @@ class Planner:
         if wish.target and (wanted != held or not wanted):
             plan.increase = self.order(symbol, slot.trader, slot.strategy, wanted - held, now_ns)
             if not wanted:
-                plan.increase.side = Side.BUY if wish.target > 0 else Side.SELL
+                plan.increase.side = BUY if wish.target > 0 else SELL
         return plan
 
     def _wanted(self, slot: Slot, wish: Signal, equity: float, stop: Decimal | None) -> Decimal:
         mark = self._book.marks.get(slot.instrument.symbol)
         if not wish.target or mark is None:
             return ZERO
-        of_equity = slot.sizing.kind is not SizingKind.UNITS
+        of_equity = slot.sizing.kind is not UNITS
         return sizing.units(
             slot.sizing,
             slot.instrument,
@@ -140,7 +140,7 @@ class Planner:
             if number is not None and not number.is_finite():
                 msg = f"an order with the number {number} is none"
                 raise ValueError(msg)
-        signed = wish.quantity if wish.side is Side.BUY else -wish.quantity
+        signed = wish.quantity if wish.side is BUY else -wish.quantity
         order = self.order(slot.instrument.symbol, slot.trader, slot.strategy, signed, now_ns)
         order.side, order.type, order.tif = wish.side, wish.type, wish.tif
         order.quantity = wish.quantity  # a negative one stays so, and is refused
@@ -148,7 +148,7 @@ class Planner:
             order.expires_ns = self._day_end(now_ns)
         order.limit_price, order.stop_price = wish.limit_price, wish.stop_price
         held = self._book.held(slot.instrument.symbol)
-        reduces = bool(held) and (held > 0) != (wish.side is Side.BUY)
+        reduces = bool(held) and (held > 0) != (wish.side is BUY)
         if wish.reduce_only or (reduces and wish.quantity <= abs(held)):
             order.reduce_only, order.purpose = True, Purpose.EXIT
             return Plan(reduce=order)

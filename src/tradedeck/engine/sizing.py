@@ -18,6 +18,9 @@ class SizingKind(StrEnum):
     RISK = "risk"
 
 
+UNITS = SizingKind.UNITS
+
+
 @dataclass(frozen=True, slots=True)
 class Sizing:
     """`value` is units, a share of equity, or the share of equity lost at the stop."""
@@ -39,7 +42,7 @@ def units(
     units: value · equity_fraction: equity x value / (price x multiplier) ·
     risk: equity x value / (|price - stop| x multiplier). Without what the formula needs: zero.
     """
-    if sizing.kind is SizingKind.UNITS:
+    if sizing.kind is UNITS:
         full = sizing.value
     elif sizing.kind is SizingKind.EQUITY_FRACTION:
         full = equity * sizing.value / (price * instrument.multiplier) if price > 0 else ZERO

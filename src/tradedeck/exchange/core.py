@@ -6,7 +6,7 @@ so that a kill -9 at any moment loses nothing that was answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
@@ -84,7 +84,7 @@ class ExchangeCore:
                 self._journal.put(f"bar/{symbol}", bar.to_list())
         return self._journal.commit()
 
-    def _state(self, reports: list[Report]) -> dict[str, Any]:
+    def _state(self, reports: Sequence[Report]) -> dict[str, Any]:
         for report in reports:
             body = report.to_body()
             seq = self._journal.append(_KINDS[report.kind], body)

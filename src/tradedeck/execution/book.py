@@ -13,7 +13,7 @@ from decimal import Decimal
 from tradedeck.trading.fill import Fill
 from tradedeck.trading.instrument import Instrument
 from tradedeck.trading.money import ZERO
-from tradedeck.trading.order import Order, Side, Status
+from tradedeck.trading.order import BUY, SELL, Order, Side, Status
 from tradedeck.trading.position import Position
 from tradedeck.venue.report import Report, ReportKind
 
@@ -22,6 +22,8 @@ _ENDINGS = {
     ReportKind.EXPIRED: Status.EXPIRED,
     ReportKind.REJECTED: Status.REJECTED,
 }
+_FILL = ReportKind.FILLED
+_DONE, _PART = Status.FILLED, Status.PARTIALLY_FILLED
 
 
 @dataclass(slots=True)
@@ -91,11 +93,11 @@ class Book:
         if open_units is None:
             open_units = self.open_units[order.instrument] = Open()
         if order.reduce_only:
-            if order.side is Side.BUY:
+            if order.side is BUY:
                 open_units.reduce_buy += units
             else:
                 open_units.reduce_sell += units
-        elif order.side is Side.BUY:
+        elif order.side is BUY:
             open_units.buy += units
         else:
             open_units.sell += units
@@ -118,7 +120,7 @@ class Book:
             order.acked_at_ns = at_ns
             order.venue_order = report.venue_order
         kind = report.kind
-        if kind is ReportKind.FILLED:
+        if kind is _FILL:
             return self._filled(order, report, at_ns)
         if kind is ReportKind.ACCEPTED:
             order.move(Status.PARTIALLY_FILLED if order.filled else Status.ACCEPTED)
@@ -133,7 +135,7 @@ class Book:
         return Booked(order)
 
     def _filled(self, order: Order, report: Report, at_ns: int) -> Booked:
-        price = report.price
+        price, quantity = report.price, report.quantity
         assert price is not None
         fill = Fill(
             f"{order.id}-{report.seq}",
@@ -143,7 +145,7 @@ class Book:
             order.trader,
             order.instrument,
             order.side,
-            report.quantity,
+            quantity,
             price,
             report.fee,
             self.currency,
@@ -152,34 +154,34 @@ class Book:
             at_ns,
             report.liquidity,
         )
-        order.filled += report.quantity
-        order.cost += report.quantity * price
-        self._reserve(order, -report.quantity)
-        order.move(Status.FILLED if report.done else Status.PARTIALLY_FILLED)
+        order.filled += quantity
+        order.cost += quantity * price
+        self._reserve(order, -quantity)
+        order.move(_DONE if report.done else _PART)
         if report.done:
             self._close(order)
         return Booked(order, fill, self.apply_fill(fill))
 
     def apply_fill(self, fill: Fill) -> Decimal:
         """Book the money and units of a fill; returns the P&L it realised, gross of its fee."""
-        position = self.positions.get(fill.instrument)
+        symbol, fee = fill.instrument, fill.fee
+        position = self.positions.get(symbol)
         if position is None:
-            position = self.positions[fill.instrument] = Position(
-                self.account, fill.instrument, fill.trader
-            )
+            position = self.positions[symbol] = Position(self.account, symbol, fill.trader)
         elif not position.quantity:
             position.trader = fill.trader
-        multiplier = self.instruments[fill.instrument].multiplier
+        multiplier = self.instruments[symbol].multiplier
         realised = position.apply(fill.signed, fill.price, multiplier, fill.time_ns)
-        self.balance += realised - fill.fee
+        self.balance += realised - fee
         self.realised += realised
-        self.fees += fill.fee
+        self.fees += fee
         self.fills += 1
         return realised
 
     def _close(self, order: Order) -> None:
-        if order.remaining:
-            self._reserve(order, -order.remaining)
+        remaining = order.remaining
+        if remaining:
+            self._reserve(order, -remaining)
         self.orders.pop(order.client_id, None)
 
     def held(self, instrument: str) -> Decimal:
@@ -194,24 +196,27 @@ class Book:
         held = self.held(instrument)
         open_units = self.open_units.get(instrument)
         if open_units is None:
-            return abs(held + more if side is Side.BUY else held - more)
-        if side is Side.BUY:
+            return abs(held + more if side is BUY else held - more)
+        if side is BUY:
             added = more + open_units.buy
-            reduced = min(ZERO, held + open_units.reduce_buy) if held < 0 else held
+            reduced = min(ZERO, held + open_units.reduce_buy) if held < ZERO else held
         else:
             added = -more - open_units.sell
-            reduced = max(ZERO, held - open_units.reduce_sell) if held > 0 else held
+            reduced = max(ZERO, held - open_units.reduce_sell) if held > ZERO else held
         return max(abs(held + added), abs(reduced + added))
 
     def worst_either(self, instrument: str) -> Decimal:
         """Greatest absolute units whichever open orders fill."""
-        return max(self.worst(instrument, Side.BUY, ZERO), self.worst(instrument, Side.SELL, ZERO))
+        return max(self.worst(instrument, BUY, ZERO), self.worst(instrument, SELL, ZERO))
 
-    def touched(self) -> set[str]:
-        """Instruments that are held or have open orders."""
-        touched = {order.instrument for order in self.orders.values()}
+    def touched(self, besides: str = "") -> set[str]:
+        """Instruments that are held or have open orders, but for `besides`."""
+        touched: set[str] = set()
+        for order in self.orders.values():
+            if order.instrument != besides:
+                touched.add(order.instrument)
         for symbol, position in self.positions.items():
-            if position.quantity:
+            if symbol != besides and position.quantity:
                 touched.add(symbol)
         return touched
 

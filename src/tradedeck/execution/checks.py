@@ -16,7 +16,7 @@ from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.risk.limits import Limits
 from tradedeck.trading.instrument import Instrument
 from tradedeck.trading.money import ZERO
-from tradedeck.trading.order import Order, OrderType, Side
+from tradedeck.trading.order import BUY, LIMIT, MARKET, STOP, Order
 
 _MINUTE_NS = 60 * NS_PER_S
 
@@ -33,7 +33,6 @@ class Case:
         "order",
         "price",
         "stop",
-        "value",
         "worst",
     )
 
@@ -55,19 +54,22 @@ class Case:
         self.now_ns = now_ns
         self.stop = stop
         self.price = _own_price(order, mark)
-        at_most = self.price
-        if not (order.type is OrderType.LIMIT and order.side is Side.BUY):
-            at_most = max(at_most, mark)  # only a limit to buy bounds what a unit can cost
-        self.value = order.quantity * at_most * instrument.multiplier
         self.worst = book.worst(order.instrument, order.side, order.quantity)
+
+    def value(self) -> Decimal:
+        """The most that the order can cost."""
+        order, at_most = self.order, self.price
+        if not (order.type is LIMIT and order.side is BUY):
+            at_most = max(at_most, self.mark)  # only a limit to buy bounds what a unit can cost
+        return order.quantity * at_most * self.instrument.multiplier
 
 
 def _own_price(order: Order, mark: Decimal) -> Decimal:
     """The price its type works at; one that its type does not use counts for nothing."""
     own = mark
-    if order.type is OrderType.LIMIT:
+    if order.type is LIMIT:
         own = order.limit_price
-    elif order.type is OrderType.STOP:
+    elif order.type is STOP:
         own = order.stop_price
     assert own is not None, "the gate held the order's form"
     return own
@@ -101,12 +103,12 @@ def order_quantity(case: Case, bound: Decimal) -> Check:
 
 def order_value(case: Case, bound: Decimal) -> Check:
     """Notional of this order."""
-    return _bound("order_value_max", Refusal.ORDER_VALUE_LIMIT, ZERO, case.value, bound)
+    return _bound("order_value_max", Refusal.ORDER_VALUE_LIMIT, ZERO, case.value(), bound)
 
 
 def price_collar(case: Case, bound: Decimal) -> Check:
     """Distance of the order's own price from the market."""
-    if case.order.type is OrderType.MARKET:
+    if case.order.type is MARKET:
         return _bound("price_collar", Refusal.PRICE_COLLAR, ZERO, ZERO, bound)
     distance = abs(case.price - case.mark) / case.mark
     return _bound("price_collar", Refusal.PRICE_COLLAR, ZERO, distance, bound)
@@ -158,9 +160,7 @@ def position_value(case: Case, bound: Decimal) -> Check:
 def _others(case: Case, *, margin: bool) -> Decimal:
     """Worst-case notional (or margin) of every other instrument of the account."""
     total, book = ZERO, case.book
-    for symbol in book.touched():
-        if symbol == case.order.instrument:
-            continue
+    for symbol in book.touched(besides=case.order.instrument):
         spec, mark = book.instruments[symbol], book.marks.get(symbol)
         if mark is None:
             return Decimal("Infinity")  # unknown worth counts at worst case
@@ -172,9 +172,10 @@ def _others(case: Case, *, margin: bool) -> Decimal:
 def _share(
     case: Case, name: str, refusal: Refusal, used: Decimal, after: Decimal, bound: Decimal
 ) -> Check:
-    if case.equity <= 0 or not case.equity.is_finite():
+    equity = case.equity
+    if equity <= ZERO or not equity.is_finite():
         return Check(name, used, after, bound, refusal, ok=False)
-    return _bound(name, refusal, used / case.equity, after / case.equity, bound)
+    return _bound(name, refusal, used / equity, after / equity, bound)
 
 
 def gross_exposure(case: Case, bound: Decimal) -> Check:
@@ -224,7 +225,7 @@ def risk_per_trade(case: Case, bound: Decimal) -> Check:
     if case.stop is None:
         return Check("risk_per_trade_max", ZERO, ZERO, bound, Refusal.RISK_STOP_MISSING, ok=False)
     distance = abs(case.price - case.stop)
-    if case.order.type is OrderType.STOP:  # the market may be beyond its trigger already
+    if case.order.type is STOP:  # the market may be beyond its trigger already
         distance = max(distance, abs(case.mark - case.stop))
     loss = distance * case.order.quantity * case.instrument.multiplier
     return _share(case, "risk_per_trade_max", Refusal.RISK_PER_TRADE_LIMIT, ZERO, loss, bound)

@@ -13,11 +13,12 @@ from typing import Any
 from tradedeck.execution.arming import Mode
 from tradedeck.execution.book import Book
 from tradedeck.execution.checks import Bound, Case, Check
-from tradedeck.execution.halt import Level
+from tradedeck.execution.halt import NO_HALT, Level
 from tradedeck.execution.refusals import Refusal
 from tradedeck.kernel.canonical import decimal_text
 from tradedeck.trading.instrument import Instrument
-from tradedeck.trading.order import Order, OrderType, Side
+from tradedeck.trading.money import ZERO
+from tradedeck.trading.order import BUY, LIMIT, MARKET, STOP, Order
 from tradedeck.venue.permit import Permit
 
 
@@ -43,7 +44,7 @@ class Conditions:
     """
 
     mode: Mode
-    halt: Level = Level.NONE
+    halt: Level = NO_HALT
     running: bool = True
     session_open: bool = True
     data_fresh: bool = True
@@ -55,7 +56,7 @@ _HALTS = {
     Level.REDUCE_ONLY: Refusal.HALT_REDUCE_ONLY,
     Level.HALTED: Refusal.HALT_HALTED,
 }
-_EXECUTING = (Mode.PAPER, Mode.LIVE)
+EXECUTING = (Mode.PAPER, Mode.LIVE)
 
 
 def decide(
@@ -89,12 +90,12 @@ def decide(
 
 def standing(conditions: Conditions) -> Denial | None:
     """What forbids every increasing order now, or None."""
-    if conditions.mode not in _EXECUTING:
+    if conditions.mode not in EXECUTING:
         refusal = (
             Refusal.MODE_SIGNALS_ONLY if conditions.mode is Mode.SIGNALS else Refusal.MODE_BLOCKED
         )
         return Denial(refusal, {"mode": conditions.mode.value})
-    if conditions.halt is not Level.NONE:
+    if conditions.halt is not NO_HALT:
         return Denial(_HALTS[conditions.halt], {"level": conditions.halt.word})
     if not conditions.running:
         return Denial(Refusal.TRADER_NOT_RUNNING, {})
@@ -123,7 +124,7 @@ def _decide(
     if malformed is not None:
         return malformed
     price = instrument.price(mark)
-    if not (price.is_finite() and price > 0):  # at such a price every value limit would pass
+    if not (price.is_finite() and price > ZERO):  # at such a price every value limit would pass
         return Denial(Refusal.DATA_MISSING, {"instrument": order.instrument, "price": str(mark)})
     case = Case(order, book, instrument, price, equity, now_ns, stop)
     for control, bound, scope in bounds:
@@ -139,17 +140,17 @@ def form(order: Order, instrument: Instrument, currency: str) -> Denial | None:
         return Denial(
             Refusal.INSTRUMENT_CURRENCY, {"instrument": instrument.currency, "account": currency}
         )
-    if order.quantity <= 0:
+    if order.quantity <= ZERO:
         return Denial(Refusal.QUANTITY_INVALID, {"quantity": decimal_text(order.quantity)})
     if not instrument.on_step(order.quantity):
         return Denial(
             Refusal.QUANTITY_STEP,
             {"quantity": decimal_text(order.quantity), "step": decimal_text(instrument.step)},
         )
-    for needed, price in (
-        (order.type is OrderType.LIMIT, order.limit_price),
-        (order.type is OrderType.STOP, order.stop_price),
-    ):
+    limit, stop = order.limit_price, order.stop_price
+    if limit is None and stop is None and order.type is MARKET:
+        return None
+    for needed, price in ((order.type is LIMIT, limit), (order.type is STOP, stop)):
         if price is None and not needed:
             continue
         if price is None or price <= 0:
@@ -164,14 +165,14 @@ def form(order: Order, instrument: Instrument, currency: str) -> Denial | None:
 
 def reducing(order: Order, held: Decimal) -> Denial | None:
     """What forbids a reduction: only that it reduces nothing, or says no size or price."""
-    if not held or (held > 0) == (order.side is Side.BUY):
+    if not held or (held > ZERO) == (order.side is BUY):
         return Denial(Refusal.REDUCE_NOTHING_HELD, {"held": decimal_text(held)})
-    if order.quantity <= 0:
+    if order.quantity <= ZERO:
         return Denial(Refusal.QUANTITY_INVALID, {"quantity": decimal_text(order.quantity)})
-    for needed, price in (
-        (order.type is OrderType.LIMIT, order.limit_price),
-        (order.type is OrderType.STOP, order.stop_price),
-    ):
+    if order.type is MARKET:
+        return None
+    limit, stop = order.limit_price, order.stop_price
+    for needed, price in ((order.type is LIMIT, limit), (order.type is STOP, stop)):
         if needed and (price is None or price <= 0):
             return Denial(Refusal.PRICE_INVALID, {"type": order.type.value})
     return None

@@ -26,6 +26,9 @@ class Level(IntEnum):
         return self.name.lower()
 
 
+NO_HALT = Level.NONE
+
+
 def level(word: str) -> Level:
     """The level of that name; raises INVALID for another word."""
     try:
@@ -134,5 +137,7 @@ class Halts:
         tenant: str = DEFAULT_TENANT,
     ) -> Level:
         """Its level; NONE where nothing is halted over it."""
+        if not self.active:
+            return NO_HALT
         row = self.over(account, trader, strategy, instrument, tenant)
-        return Level.NONE if row is None else level(row["level"])
+        return NO_HALT if row is None else level(row["level"])

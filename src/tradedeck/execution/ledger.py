@@ -23,6 +23,7 @@ class Account(Word):
     ADJUSTMENTS = "equity.adjustments"
 
 
+_CASH, _REALISED, _FEES = Account.CASH, Account.REALISED, Account.FEES
 Posting = tuple[Account, Decimal]
 
 
@@ -33,12 +34,8 @@ def opening(amount: Decimal) -> list[Posting]:
 
 def of_fill(realised: Decimal, fee: Decimal) -> list[Posting]:
     """What a fill moved: realised P&L into cash, the fee out of it."""
-    lines: list[Posting] = []
-    if realised:
-        lines += [(Account.CASH, realised), (Account.REALISED, -realised)]
-    if fee:
-        lines += [(Account.CASH, -fee), (Account.FEES, fee)]
-    return lines
+    paid: list[Posting] = [(_CASH, -fee), (_FEES, fee)] if fee else []
+    return [(_CASH, realised), (_REALISED, -realised), *paid] if realised else paid
 
 
 def balanced(postings: list[Posting]) -> bool:

@@ -30,9 +30,10 @@ class EquityWatch:
     """Peak, day start and floors of one equity curve.
 
     `peak` and `day_start` are equity marks; `floor` is the float below which `breaches` is asked.
+    Above `low` and up to `peak`, `mark` has nothing to do and may be left out.
     """
 
-    __slots__ = ("_limits", "base", "day_start", "floor", "peak", "trough", "worst_drawdown")
+    __slots__ = ("_limits", "base", "day_start", "floor", "low", "peak", "trough", "worst_drawdown")
 
     def __init__(self, limits: Limits, equity: float) -> None:
         self._limits = limits
@@ -41,7 +42,7 @@ class EquityWatch:
         self.trough = equity
         self.day_start = equity
         self.worst_drawdown = 0.0
-        self.floor = _NEVER
+        self.floor = self.low = _NEVER
         self._refloor()
 
     def set_limits(self, limits: Limits) -> None:
@@ -64,6 +65,7 @@ class EquityWatch:
             self.rise(equity)
         elif equity < self.trough:
             self.trough = equity
+            self.low = max(equity, self.floor)
         return equity <= self.floor
 
     def rise(self, equity: float) -> None:
@@ -72,6 +74,8 @@ class EquityWatch:
         self.peak = self.trough = equity
         if self._limits.drawdown_max is not None:
             self._refloor()
+        else:
+            self.low = max(equity, self.floor)
 
     def new_day(self, equity: float) -> None:
         """The day boundary passed at this equity."""
@@ -87,6 +91,7 @@ class EquityWatch:
         if limits.loss_max is not None:
             floor = max(floor, self.base - float(limits.loss_max.bound))
         self.floor = floor + abs(floor) * _MARGIN if floor != _NEVER else floor
+        self.low = max(self.trough, self.floor)
 
     def breaches(self, equity: float) -> list[Breach]:
         """Every running limit that `equity` crosses, exactly; empty above the floor."""

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
 
-from tradedeck.engine.actions import Action, CancelOrder
+from tradedeck.engine.actions import FILL_ROUNDS_MAX, SEND_ROUNDS_MAX, Action, CancelOrder
 from tradedeck.kernel.canonical import decimal_text
 from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.marketdata.ports import DataMode
@@ -27,10 +27,8 @@ from tradedeck.trading.money import minor_unit
 from tradedeck.trading.signal import Wish
 from tradedeck.venue.report import Report
 
-FILL_ROUNDS_MAX = 8  # a strategy that answers each fill with an order ends here, not never
 LAP_ENDED = "the replay begins again"
 ALIVE_S = 0.5  # who waits for a strategy still says that it turns
-SEND_ROUNDS_MAX = 50  # protective orders follow fills; a venue that loops is cut off
 
 
 class Stepper:
@@ -354,7 +352,10 @@ class Stepper:
             for trader, task in tasks:
                 actions += self._after_fill(trader, task)
             await self.carry_out(actions)
-        world.fills.clear()
+        if world.fills:
+            named = ", ".join(sorted({name for name, _ in world.fills}))
+            world.fills.clear()
+            world.sink.alarm("FILL_LOOP", f"{named} answered its fills without an end", "critical")
 
     def _after_fill(self, trader: Trader, task: asyncio.Task[dict[str, Any]]) -> list[Action]:
         error = task.exception()

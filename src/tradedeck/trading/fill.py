@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradedeck.kernel.canonical import decimal_text
-from tradedeck.trading.order import Side
+from tradedeck.trading.order import BUY, Side
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Fill:
     @property
     def signed(self) -> Decimal:
         """Units with the sign of the side."""
-        return self.quantity if self.side is Side.BUY else -self.quantity
+        return self.quantity if self.side is BUY else -self.quantity
 
     def to_body(self) -> dict[str, Any]:
         """JSON-able form; Decimals as text, times as epoch nanoseconds."""

@@ -83,7 +83,7 @@ class Instrument:
 
     def on_tick(self, price: Decimal) -> bool:
         """Whether `price` lies on the tick grid."""
-        return price % self.tick == 0
+        return not price % self.tick
 
     def to_body(self) -> dict[str, str]:
         """JSON-able form."""
@@ -114,7 +114,7 @@ class Instrument:
 
     def on_step(self, quantity: Decimal) -> bool:
         """Whether `quantity` lies on the quantity grid."""
-        return quantity % self.step == 0
+        return not quantity % self.step
 
 
 def _equity(symbol: str) -> Instrument:

@@ -63,6 +63,11 @@ class Status(Word):
     UNKNOWN = "UNKNOWN"
 
 
+# For what every order passes: a member read through its enum costs ten times a name of a module.
+BUY, SELL = Side.BUY, Side.SELL
+MARKET, LIMIT, STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
+GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+
 _ENDS = frozenset({Status.FILLED, Status.CANCELLED, Status.REJECTED, Status.EXPIRED})
 TERMINAL = _ENDS | {Status.DENIED}
 _LIVE = frozenset({Status.ACCEPTED, Status.PARTIALLY_FILLED})
@@ -101,7 +106,7 @@ class Order:
     created_ns: int
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
-    tif: TimeInForce = TimeInForce.GTC
+    tif: TimeInForce = GTC
     expires_ns: int | None = None
     reduce_only: bool = False
     purpose: Purpose = Purpose.ENTRY
@@ -122,7 +127,7 @@ class Order:
     @property
     def signed(self) -> Decimal:
         """Remaining units with the sign of the side."""
-        return self.remaining if self.side is Side.BUY else -self.remaining
+        return self.remaining if self.side is BUY else -self.remaining
 
     @property
     def open(self) -> bool:

@@ -33,7 +33,7 @@ class Position:
         """Book a fill of `signed` units; returns the P&L it realised, in the quote currency."""
         held = self.quantity
         value = signed * price * multiplier
-        if not held or (held > 0) == (signed > 0):
+        if not held or (held > ZERO) == (signed > ZERO):
             if not held:
                 self.opened_ns = time_ns
             self.quantity = held + signed
@@ -43,7 +43,7 @@ class Position:
         if not after:
             realised = -value - self.cost
             self.quantity, self.cost, self.opened_ns = ZERO, ZERO, None
-        elif (after > 0) == (held > 0):
+        elif (after > ZERO) == (held > ZERO):
             released = ledger_round(self.cost * -signed / held)
             realised = -value - released
             self.quantity, self.cost = after, self.cost - released

@@ -14,21 +14,23 @@ who trades only by account name. Prices come from bars:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from tradedeck.kernel.canonical import decimal_text
 from tradedeck.trading.instrument import Instrument
 from tradedeck.trading.market import Bar
-from tradedeck.trading.money import ONE, ZERO
-from tradedeck.trading.order import Order, OrderType, Side, TimeInForce
+from tradedeck.trading.money import ZERO
+from tradedeck.trading.order import BUY, FOK, IOC, LIMIT, MARKET, STOP, Order
 from tradedeck.trading.position import Position
-from tradedeck.venue.model import ExchangeModel
+from tradedeck.venue.model import ExchangeModel, away
 from tradedeck.venue.permit import Permit
 from tradedeck.venue.read import WorkingOrder
 from tradedeck.venue.report import Report, ReportKind
-from tradedeck.venue.standing import VenueBook, Working, above_zero
+from tradedeck.venue.standing import VenueBook, Working, above_zero, check_terms
+
+_FILLED = ReportKind.FILLED
 
 
 def _ended(entry: Working, reports: list[Report]) -> bool:
@@ -42,7 +44,8 @@ class PaperVenue:
 
     Args:
         instruments: by symbol; an order for another is rejected.
-        known: tells whether a client id was used before this object was made (None: never).
+        known: tells whether a client id was used, orders of this object included. None: they are
+            kept here, for as long as the object lives.
     """
 
     def __init__(
@@ -57,7 +60,10 @@ class PaperVenue:
         self.positions: dict[tuple[str, str], Position] = {}
         self.working: dict[str, dict[str, Working]] = {}
         self.seq = 0
-        self._dirty: set[tuple[str, str, str]] = set()
+        # What `changes` has to tell of, by the keys of the three registers.
+        self._paid: set[str] = set()
+        self._moved: set[tuple[str, str]] = set()
+        self._worked: set[tuple[str, str]] = set()
 
     def open_account(
         self, account: str, currency: str, balance: Decimal, model: ExchangeModel
@@ -68,7 +74,7 @@ class PaperVenue:
             book.model = model
             return False
         self.accounts[account] = VenueBook(currency, balance, model)
-        self._dirty.add(("account", account, ""))
+        self._paid.add(account)
         return True
 
     def submit(self, order: Order, permit: Permit) -> list[Report]:
@@ -116,13 +122,14 @@ class PaperVenue:
         client_id = order.client_id
         if client_id in self._seen or (self._known is not None and self._known(client_id)):
             return []
-        self._seen.add(client_id)
+        if self._known is None:
+            self._seen.add(client_id)
         fault = self._fault(order)
         if fault:
             return [
                 self._report(ReportKind.REJECTED, order, order.created_ns, done=True, reason=fault)
             ]
-        entry = Working(order, order.quantity, order.limit_price, order.stop_price)
+        entry = Working(order, order.quantity, order.limit_price, order.stop_price, order.quantity)
         bar = self._bars[order.instrument]
         reports = self._arrive(entry, bar)
         if entry.left and not _ended(entry, reports):
@@ -139,9 +146,9 @@ class PaperVenue:
             return "QUANTITY_INVALID"
         if order.instrument not in self._bars:
             return "NO_MARKET"
-        if order.type is OrderType.LIMIT and not above_zero(order.limit_price):
+        if order.type is LIMIT and not above_zero(order.limit_price):
             return "LIMIT_PRICE_MISSING"
-        if order.type is OrderType.STOP and not above_zero(order.stop_price):
+        if order.type is STOP and not above_zero(order.stop_price):
             return "STOP_PRICE_MISSING"
         if order.reduce_only and not self._held(order):
             return "REDUCE_NOTHING_HELD"
@@ -150,47 +157,48 @@ class PaperVenue:
     def _arrive(self, entry: Working, bar: Bar) -> list[Report]:
         """Meet the standing market: fill, kill or leave to rest."""
         order = entry.order
-        buy = order.side is Side.BUY
+        buy = order.side is BUY
         price = self._touch(order, bar.close, buy=buy, bar=bar)
-        if order.type is OrderType.STOP:
+        if order.type is STOP:
             assert entry.stop_price is not None
             if (price < entry.stop_price) if buy else (price > entry.stop_price):
                 return []
             entry.triggered = True
-        elif order.type is OrderType.LIMIT:
+        elif order.type is LIMIT:
             assert entry.limit_price is not None
             if (price > entry.limit_price) if buy else (price < entry.limit_price):
                 return self._kill_if_immediate(entry, bar.end_ns, [])
-        if order.tif is TimeInForce.FOK and self._available(entry, bar) < entry.left:
+        if order.tif is FOK and self._available(entry, bar) < entry.left:
             return self._kill_if_immediate(entry, bar.end_ns, [])
-        if order.type is not OrderType.LIMIT:
+        if order.type is not LIMIT:
             price = self._slip(order, price, buy=buy)
         reports = self._fill(entry, price, bar, "taker")
-        return self._kill_if_immediate(entry, bar.end_ns, reports)
+        return self._kill_if_immediate(entry, bar.end_ns, reports) if entry.left else reports
 
     def _kill_if_immediate(
         self, entry: Working, time_ns: int, reports: list[Report]
     ) -> list[Report]:
         tif = entry.order.tif
-        if entry.left and tif in (TimeInForce.IOC, TimeInForce.FOK) and not _ended(entry, reports):
+        if entry.left and tif in (IOC, FOK) and not _ended(entry, reports):
             self._end(entry, ReportKind.CANCELLED, f"{tif}_UNFILLED", time_ns, reports)
         return reports
 
     def _rest(self, entry: Working, reports: list[Report], time_ns: int) -> None:
         order = entry.order
         self.working.setdefault(order.instrument, {})[order.client_id] = entry
-        self._dirty.add(("order", order.instrument, order.client_id))
+        self._worked.add((order.instrument, order.client_id))
         if not reports:
             reports.append(self._report(ReportKind.ACCEPTED, order, time_ns))
 
-    def bar(self, bar: Bar) -> list[Report]:
+    def bar(self, bar: Bar) -> Sequence[Report]:
         """Take the next bar of an instrument: match what rests, expire what is over."""
-        self._bars[bar.instrument] = bar
-        resting = self.working.get(bar.instrument)
+        symbol = bar.instrument
+        self._bars[symbol] = bar
+        resting = self.working.get(symbol)
         if not resting:
-            return []
+            return ()
         reports: list[Report] = []
-        stops_first = sorted(resting.values(), key=lambda w: w.order.type is OrderType.LIMIT)
+        stops_first = sorted(resting.values(), key=lambda w: w.order.type is LIMIT)
         for entry in stops_first:
             if entry.order.client_id not in resting:
                 continue
@@ -203,11 +211,11 @@ class PaperVenue:
 
     def _match(self, entry: Working, bar: Bar, reports: list[Report]) -> None:
         order = entry.order
-        buy = order.side is Side.BUY
+        buy = order.side is BUY
         at_open = self._touch(order, bar.open, buy=buy, bar=bar)
-        if order.type is OrderType.MARKET or entry.triggered:
+        if order.type is MARKET or entry.triggered:
             price = self._slip(order, at_open, buy=buy)
-        elif order.type is OrderType.STOP:
+        elif order.type is STOP:
             stop = entry.stop_price
             assert stop is not None
             reach = self._touch(order, bar.high if buy else bar.low, buy=buy, bar=bar)
@@ -224,7 +232,7 @@ class PaperVenue:
                 return
             price = min(limit, at_open) if buy else max(limit, at_open)
         filled: list[Report] = []
-        if order.tif is not TimeInForce.FOK or self._available(entry, bar) >= entry.left:
+        if order.tif is not FOK or self._available(entry, bar) >= entry.left:
             filled = self._fill(entry, price, bar, "maker")
         reports += self._kill_if_immediate(entry, bar.end_ns, filled)
 
@@ -236,7 +244,7 @@ class PaperVenue:
             return []
         capped = order.reduce_only and available < entry.left and available == self._held(order)
         if bar.volume:
-            self._used[order.instrument] = (bar, self._used_of(bar) + available)
+            self._used[order.instrument] = bar, self._used_of(bar) + available
         reports = [self._book(entry, available, price, bar.end_ns, liquidity)]
         if capped:
             self._end(entry, ReportKind.CANCELLED, "REDUCE_DONE", bar.end_ns, reports)
@@ -254,22 +262,22 @@ class PaperVenue:
         position = self.positions.get(key)
         if position is None:
             position = self.positions[key] = Position(*key, order.trader)
-        signed = units if order.side is Side.BUY else -units
+        signed = units if order.side is BUY else -units
         realised = position.apply(signed, price, instrument.multiplier, time_ns)
         fee = account.model.fee(units * price * instrument.multiplier)
         account.balance += realised - fee
-        entry.filled += units
+        entry.left -= units
         done = not entry.left
         if done:
             self._forget(order)
         else:
             self._changed(entry)
-        self._dirty.add(("position", *key))
-        self._dirty.add(("account", order.account, ""))
+        self._moved.add(key)
+        self._paid.add(order.account)
         self.seq += 1
         return Report(
             self.seq,
-            ReportKind.FILLED,
+            _FILLED,
             order.client_id,
             order.account,
             order.instrument,
@@ -289,12 +297,18 @@ class PaperVenue:
         """What rests is kept as it stands now, so that a restart neither fills nor waits twice."""
         order = entry.order
         if order.client_id in self.working.get(order.instrument, {}):
-            self._dirty.add(("order", order.instrument, order.client_id))
+            self._worked.add((order.instrument, order.client_id))
 
     def _forget(self, order: Order) -> None:
         resting = self.working.get(order.instrument)
-        if resting is not None and resting.pop(order.client_id, None) is not None:
-            self._dirty.add(("order", order.instrument, order.client_id))
+        entry = resting.pop(order.client_id, None) if resting else None
+        if entry is None:
+            return
+        name = (order.instrument, order.client_id)
+        if entry.kept:
+            self._worked.add(name)
+        else:
+            self._worked.discard(name)  # it came and went unseen: there is no row to take back
 
     def _end(
         self, entry: Working, kind: ReportKind, reason: str, time_ns: int, reports: list[Report]
@@ -334,16 +348,18 @@ class PaperVenue:
         entry = self.working.get(instrument, {}).get(client_id)
         if entry is None:
             return []
-        self._check_terms(self._instruments[instrument], quantity, (limit_price, stop_price))
+        check_terms(self._instruments[instrument], quantity, (limit_price, stop_price))
         bar = self._bars[instrument]
         reports: list[Report] = []
         if quantity is not None and quantity <= entry.filled:
             self._end(entry, ReportKind.CANCELLED, "REPLACED_BELOW_FILLED", bar.end_ns, reports)
             return reports
-        entry.quantity = entry.quantity if quantity is None else quantity
+        if quantity is not None:
+            entry.left += quantity - entry.quantity
+            entry.quantity = quantity
         entry.limit_price = entry.limit_price if limit_price is None else limit_price
         entry.stop_price = entry.stop_price if stop_price is None else stop_price
-        self._dirty.add(("order", instrument, client_id))
+        self._worked.add((instrument, client_id))
         report = self._report(
             ReportKind.REPLACED,
             entry.order,
@@ -356,18 +372,6 @@ class PaperVenue:
         reports += self._arrive(entry, bar)
         return reports
 
-    @staticmethod
-    def _check_terms(
-        instrument: Instrument, quantity: Decimal | None, prices: tuple[Decimal | None, ...]
-    ) -> None:
-        if quantity is not None and not (quantity.is_finite() and instrument.on_step(quantity)):
-            msg = f"the quantity {quantity} was not a multiple of {instrument.step}"
-            raise ValueError(msg)
-        for price in prices:
-            if price is not None and not (price.is_finite() and price > 0):
-                msg = f"the price {price} was not above zero"
-                raise ValueError(msg)
-
     def _touch(self, order: Order, observed: float, *, buy: bool, bar: Bar) -> Decimal:
         """The side of the market this order meets when mid or last is `observed`."""
         instrument = self._instruments[order.instrument]
@@ -378,18 +382,13 @@ class PaperVenue:
             return instrument.price(observed + half if buy else observed - half)
         price = instrument.price(observed)
         half_spread = self.accounts[order.account].model.half_spread
-        return self._away(instrument, price, half_spread, buy=buy) if half_spread else price
+        return away(instrument, price, half_spread, buy=buy) if half_spread else price
 
     def _slip(self, order: Order, price: Decimal, *, buy: bool) -> Decimal:
         slippage = self.accounts[order.account].model.slippage
         if not slippage:
             return price
-        return self._away(self._instruments[order.instrument], price, slippage, buy=buy)
-
-    @staticmethod
-    def _away(instrument: Instrument, price: Decimal, share: Decimal, *, buy: bool) -> Decimal:
-        moved = price * (ONE + share if buy else ONE - share)
-        return (moved / instrument.tick).to_integral_value() * instrument.tick
+        return away(self._instruments[order.instrument], price, slippage, buy=buy)
 
     def _used_of(self, bar: Bar) -> Decimal:
         used = self._used.get(bar.instrument)
@@ -411,7 +410,7 @@ class PaperVenue:
     def _held(self, order: Order) -> Decimal:
         """Units the order could reduce."""
         position = self.positions.get((order.account, order.instrument))
-        if position is None or (position.quantity > 0) == (order.side is Side.BUY):
+        if position is None or (position.quantity > ZERO) == (order.side is BUY):
             return ZERO
         return abs(position.quantity)
 
@@ -459,23 +458,24 @@ class PaperVenue:
     def changes(self) -> dict[str, Any]:
         """State rows changed since the last call: name → body, or None where a row is gone."""
         rows: dict[str, Any] = {}
-        for kind, first, second in self._dirty:
-            name = f"{kind}/{first}/{second}" if second else f"{kind}/{first}"
-            rows[name] = self._row(kind, first, second)
-        self._dirty.clear()
+        for account in self._paid:
+            book = self.accounts[account]
+            rows[f"account/{account}"] = {
+                "currency": book.currency,
+                "balance": decimal_text(book.balance),
+            }
+        for account, symbol in self._moved:
+            multiplier = self._instruments[symbol].multiplier
+            body = self.positions[account, symbol].to_body(multiplier)
+            rows[f"position/{account}/{symbol}"] = body
+        for symbol, client_id in self._worked:
+            entry = self.working.get(symbol, {}).get(client_id)
+            if entry is not None:
+                entry.kept = True
+            rows[f"order/{symbol}/{client_id}"] = None if entry is None else entry.to_row()
+        for changed in (self._paid, self._moved, self._worked):
+            changed.clear()
         return rows
-
-    def _row(self, kind: str, first: str, second: str) -> Any:
-        if kind == "account":
-            book = self.accounts[first]
-            return {"currency": book.currency, "balance": decimal_text(book.balance)}
-        if kind == "position":
-            multiplier = self._instruments[second].multiplier
-            return self.positions[first, second].to_body(multiplier)
-        entry = self.working.get(first, {}).get(second)
-        if entry is None:
-            return None
-        return entry.to_row()
 
     def restore(self, rows: Mapping[str, Any], seq: int) -> None:
         """Take back what `changes` gave, after a restart; frictions come with `open_account`."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from tradedeck.trading.money import ZERO, ledger_round
+from tradedeck.trading.instrument import Instrument
+from tradedeck.trading.money import ONE, ZERO, ledger_round
 
 _BPS = Decimal(10_000)
 
@@ -68,3 +69,9 @@ class ExchangeModel:
             Decimal(str(body.get("fee_min") or 0)),
             None if share is None else Decimal(str(share)),
         )
+
+
+def away(instrument: Instrument, price: Decimal, share: Decimal, *, buy: bool) -> Decimal:
+    """A price worse by a share of itself, on the tick grid."""
+    moved = price * (ONE + share if buy else ONE - share)
+    return (moved / instrument.tick).to_integral_value() * instrument.tick

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradedeck.kernel.canonical import decimal_text
+from tradedeck.trading.instrument import Instrument
 from tradedeck.trading.money import ZERO
 from tradedeck.trading.order import Order
 from tradedeck.venue.model import ExchangeModel
@@ -24,19 +25,23 @@ class VenueBook:
 
 @dataclass(slots=True)
 class Working:
-    """An order that rests at the venue. `order` holds its terms; `filled` is the venue's count."""
+    """An order that rests at the venue. `order` holds its terms as sent; `left` still works.
+
+    `kept`: a state row of it was given out.
+    """
 
     order: Order
     quantity: Decimal
     limit_price: Decimal | None
     stop_price: Decimal | None
-    filled: Decimal = ZERO
+    left: Decimal
     triggered: bool = False
+    kept: bool = False
 
     @property
-    def left(self) -> Decimal:
-        """Units still working."""
-        return self.quantity - self.filled
+    def filled(self) -> Decimal:
+        """Units filled so far."""
+        return self.quantity - self.left
 
     def shown(self) -> WorkingOrder:
         """As an account's owner sees it."""
@@ -57,16 +62,31 @@ class Working:
     def from_row(cls, row: dict[str, Any]) -> Working:
         """The inverse of `to_row`."""
         limit, stop = row["limit_price"], row["stop_price"]
+        quantity = Decimal(row["quantity"])
         return cls(
             Order.from_body(row["order"]),
-            Decimal(row["quantity"]),
+            quantity,
             None if limit is None else Decimal(limit),
             None if stop is None else Decimal(stop),
-            Decimal(row["filled"]),
+            quantity - Decimal(row["filled"]),
             row["triggered"],
+            kept=True,
         )
 
 
 def above_zero(value: Decimal | None) -> bool:
     """Whether a term of an order is a number above zero; the wire may bring anything."""
-    return value is not None and value.is_finite() and value > 0
+    return value is not None and value.is_finite() and value > ZERO
+
+
+def check_terms(
+    instrument: Instrument, quantity: Decimal | None, prices: tuple[Decimal | None, ...]
+) -> None:
+    """Whether an order may be changed to these terms; raises ValueError naming the wrong one."""
+    if quantity is not None and not (quantity.is_finite() and instrument.on_step(quantity)):
+        msg = f"the quantity {quantity} was not a multiple of {instrument.step}"
+        raise ValueError(msg)
+    for price in prices:
+        if price is not None and not (price.is_finite() and price > 0):
+            msg = f"the price {price} was not above zero"
+            raise ValueError(msg)
