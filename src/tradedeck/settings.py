@@ -214,6 +214,68 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="A session unused for so long ends.",
     )
+    guard: Text = Field(
+        "required",
+        alias="TRADEDECK_GUARD",
+        pattern="^(required|optional)$",
+        description="`required`: a runner without its guard may reduce, not enter. `optional`: "
+        "a bare runner trades without one.",
+    )
+    guard_on_silence: Text = Field(
+        "cancel_and_flatten",
+        alias="TRADEDECK_GUARD_ON_SILENCE",
+        pattern="^(cancel_and_flatten|cancel|none)$",
+        description="What the guard does when the runner is silent, where the account's own "
+        "configuration does not say.",
+    )
+    guard_cancel_after_s: float = Field(
+        10.0,
+        alias="TRADEDECK_GUARD_CANCEL_AFTER_S",
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Silence of the runner after which the guard cancels what could open.",
+    )
+    guard_flatten_after_s: float = Field(
+        60.0,
+        alias="TRADEDECK_GUARD_FLATTEN_AFTER_S",
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Silence of the runner after which the guard flattens.",
+    )
+    guard_notify: Text = Field(
+        "",
+        alias="TRADEDECK_GUARD_NOTIFY",
+        max_length=2_000,
+        pattern=r"^(|https?://\S+)$",
+        description="Webhook that the guard itself posts JSON to when a kill begins or ends, a "
+        "runner is silent, a drill fails. May hold a secret.",
+    )
+    guard_notify_command: Text = Field(
+        "",
+        alias="TRADEDECK_GUARD_NOTIFY_COMMAND",
+        max_length=1_000,
+        description="Executable of the host that gets the same JSON on its standard input.",
+    )
+    lift_wait_s: float = Field(
+        60.0,
+        alias="TRADEDECK_LIFT_WAIT_S",
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="How long the guard waits before a lifted halt is lifted, cancellable "
+        "meanwhile.",
+    )
+    drill_every_h: float = Field(
+        168.0,
+        alias="TRADEDECK_DRILL_EVERY_H",
+        ge=0,
+        le=8_760,
+        allow_inf_nan=False,
+        description="How often the guard drills a kill on an account of its own at the paper "
+        "exchange; 0: never by itself.",
+    )
     frames: Mapping[str, str] = Field(
         default_factory=dict,
         alias="LIVE_FRAMES_PATH",

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import apsw
 
+from tradedeck.journal.ballast import Ballast
 from tradedeck.journal.chain import Entry, genesis, link, verify
 from tradedeck.kernel import canonical
 from tradedeck.kernel.errors import Code, TradedeckError
@@ -39,14 +40,19 @@ class Journal:
     Args:
         path: the database file; created with mode 0600, its folder must exist.
         now_ns: wall clock, dates the entries.
+        ballast: space that a commit on a full disk may use up; filled here.
 
     Raises:
         TradedeckError: STORAGE when the file is held by another process or is not a journal.
     """
 
-    def __init__(self, path: Path, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, path: Path, now_ns: Callable[[], int], ballast: Ballast | None = None
+    ) -> None:
         self._path = path
         self._now_ns = now_ns
+        self._ballast = ballast
+        self.full = False
         self._lock = _hold(path.with_name(f"{path.name}.lock"))
         fresh = not path.exists()
         if fresh:
@@ -66,6 +72,8 @@ class Journal:
             raise
         self._pending: list[tuple[int, int, str, str, str]] = []
         self._states: dict[str, str | None] = {}
+        if ballast is not None:
+            self.full = not ballast.fill()
 
     def _open(self, *, fresh: bool) -> None:
         db = self._db
@@ -129,25 +137,55 @@ class Journal:
     def commit(self) -> int:
         """Make everything staged durable (one transaction, one fsync); returns the head.
 
+        On a full disk the ballast is released and the write tried again; `full` says so from then.
+
         Raises:
-            TradedeckError: STORAGE; nothing of the turn was kept, the caller must stop.
+            TradedeckError: STORAGE; nothing is durable of what is staged, and it stays staged.
+                The caller must stop, or (a kill that only reduces) commit again later.
         """
         if not self.dirty:
             return self.head
         try:
-            with self._db:
-                self._db.executemany("INSERT INTO entry VALUES (?,?,?,?,?)", self._pending)
-                self._write_states()
+            self._write()
+        except (apsw.FullError, apsw.IOError) as error:
+            self.full = True
+            if self._ballast is None or not self._ballast.release():
+                raise self._no_write(error) from error
+            try:
+                self._write()
+            except apsw.Error as again:
+                raise self._no_write(again) from again
         except apsw.Error as error:
-            raise TradedeckError(
-                Code.STORAGE,
-                f"the journal {self._path} took no write: {error}",
-                hint="Free disk space; the process stops rather than trade without a journal.",
-            ) from error
+            raise self._no_write(error) from error
         self._pending.clear()
         self._states.clear()
         self.head, self._hash = self._staged_head, self._staged_hash
         return self.head
+
+    def refill(self) -> bool:
+        """Hold the ballast back again where there is room; True when the disk is no longer full."""
+        if self._ballast is None or self._ballast.fill():
+            self.full = False
+        return not self.full
+
+    def _write(self) -> None:
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            db.executemany("INSERT INTO entry VALUES (?,?,?,?,?)", self._pending)
+            self._write_states()
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:  # a full disk has rolled it back already
+                db.execute("ROLLBACK")
+            raise
+
+    def _no_write(self, error: apsw.Error) -> TradedeckError:
+        return TradedeckError(
+            Code.STORAGE,
+            f"the journal {self._path} took no write: {error}",
+            hint="Free disk space; the process stops rather than trade without a journal.",
+        )
 
     def _write_states(self) -> None:
         kept = [(name, value) for name, value in self._states.items() if value is not None]

@@ -1,4 +1,4 @@
-"""The closed vocabulary of journal entries: what a runner or an exchange can state as a fact.
+"""The closed vocabulary of journal entries: what runner, guard or exchange can state as a fact.
 
 Bodies are JSON objects; `docs/reference/journal.md` describes each.
 """
@@ -34,6 +34,19 @@ class Kind(StrEnum):
     LIMIT_BREACHED = "limit.breached"
     HALT_SET = "halt.set"
     HALT_CLEARED = "halt.cleared"
+    HALT_LIFT_WAITING = "halt.lift_waiting"
+    HALT_LIFT_CANCELLED = "halt.lift_cancelled"
+    HALT_LIFT_REFUSED = "halt.lift_refused"
+    KILL_REQUESTED = "kill.requested"
+    KILL_OWNED = "kill.owned"
+    KILL_STEP = "kill.step"
+    KILL_ACCOUNT_FLAT = "kill.account_flat"
+    KILL_DONE = "kill.done"
+    GUARD_STARTED = "guard.started"
+    GUARD_STOPPED = "guard.stopped"
+    GUARD_RUNNER = "guard.runner"
+    DRILL_DONE = "drill.done"
+    DRILL_FAILED = "drill.failed"
     BREAKER_TRIPPED = "breaker.tripped"
     BREAKER_RESET = "breaker.reset"
     FEED_STATE = "feed.state"

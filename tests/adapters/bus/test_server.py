@@ -20,9 +20,9 @@ def test_files_are_private_and_credentials_are_made_once(tmp_path: Path) -> None
     assert first == second
     after = {p.name: p.read_bytes() for p in (tmp_path / "keys" / "nats").iterdir()}
     assert before == after
-    assert set(before) == {"api.json", "runner.json", "exchange.json", "worker.json"}
+    assert set(before) == {"api.json", "runner.json", "guard.json", "exchange.json", "worker.json"}
     passwords = {orjson.loads(data)["password"] for data in before.values()}
-    assert len(passwords) == 4
+    assert len(passwords) == 5
     assert all(len(password) >= 40 for password in passwords)
     files = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert all(stat.S_IMODE(p.stat().st_mode) == 0o600 for p in files)

@@ -41,7 +41,7 @@ def grants(runner: str, source: str = "paper") -> dict[str, Grant]:
     """Who may say and hear what. `runner` and `source` are subject tokens (ids)."""
     return {
         "api": Grant(
-            ("journal.*", "desired.hint.*", "cmd.*", "jobs.hint"),
+            ("journal.*", "desired.hint.*", "cmd.*", "kill.*", "jobs.hint"),
             (
                 "hint.*",
                 "desired.get",
@@ -56,6 +56,7 @@ def grants(runner: str, source: str = "paper") -> dict[str, Grant]:
             (f"hint.{runner}", "desired.get", "desired.propose", f"telemetry.{runner}"),
             (f"journal.{runner}", f"desired.hint.{runner}", f"cmd.{runner}"),
         ),
+        "guard": Grant(("hint.guard", "telemetry.guard"), ("journal.guard", f"kill.{runner}")),
         "exchange": Grant((f"hint.{source}",), (f"journal.{source}",)),
         "worker": Grant(("jobs.claim", "jobs.progress", "jobs.done"), ("jobs.hint",)),
     }

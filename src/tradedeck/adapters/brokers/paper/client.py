@@ -85,7 +85,7 @@ class ExchangeClient:
         self._drop()
 
     async def request(self, op: str, timeout_s: float = 2.0, **fields: Any) -> dict[str, Any]:
-        """Ask and wait; raises UNAVAILABLE, TIMEOUT or REFUSED."""
+        """Ask and wait; raises UNAVAILABLE, TIMEOUT, NOT_FOUND or REFUSED."""
         future = self._enqueue(op, fields)
         self.flush()
         try:
@@ -93,7 +93,9 @@ class ExchangeClient:
         except TimeoutError as error:
             raise TradedeckError(Code.TIMEOUT, f"the exchange did not answer {op}") from error
         if "error" in reply:
-            raise TradedeckError(Code.REFUSED, f"the exchange refused {op}: {reply['error']}")
+            missing = reply.get("code") == Code.NOT_FOUND.value
+            code = Code.NOT_FOUND if missing else Code.REFUSED
+            raise TradedeckError(code, f"the exchange refused {op}: {reply['error']}")
         return reply
 
     def post(self, op: str, ref: str, **fields: Any) -> None:
