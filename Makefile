@@ -97,7 +97,7 @@ test: setup chromium lint web-test ## Everything that has to pass, in 12 minutes
 		--randomly-seed=$(SEED) --junitxml=build/junit.xml -q tests
 
 .PHONY: soak
-soak: setup chromium ## The long storms: COUNT=100 SEED=1
+soak: setup chromium ## The long storms, and ten swaps for each of COUNT: COUNT=100 SEED=1
 	@test -d tests/soak || { echo "there is no tests/soak" >&2; exit 1; }
 	TRADEDECK_SOAK_COUNT=$(COUNT) TRADEDECK_SOAK_SEED=$(SEED) \
 		$(BIN)/python -m pytest -p "no:cacheprovider" --randomly-seed=$(SEED) \

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -219,8 +220,9 @@ class Api:
 class Rig:
     """One home and its processes."""
 
-    def __init__(self, home: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, env: Mapping[str, str], monitor: int | None = None) -> None:
         self.home = home
+        self._monitor = [] if monitor is None else ["-m", str(monitor)]
         self.env = dict(env)
         self.procs: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("", "keys", "run", "logs", "journals", "store"):
@@ -237,7 +239,7 @@ class Rig:
     def start(self, *names: str, **env: str) -> None:
         for name in names:
             argv = (
-                [*self._nats.argv, "-l", str(self.home / "logs" / "nats.log")]
+                [*self._nats.argv, *self._monitor, "-l", str(self.home / "logs" / "nats.log")]
                 if name == "nats"
                 else [sys.executable, "-m", f"tradedeck.{name}"]
             )
@@ -291,6 +293,13 @@ class Rig:
     def publish(self, subject: str, payload: Any) -> None:
         assert self._bus is not None
         self.ask(self._bus.publish(subject, payload))
+
+    def subscribe(
+        self, subject: str, handler: Callable[[Message], Coroutine[Any, Any, Any]]
+    ) -> None:
+        """Listen to what is published."""
+        assert self._bus is not None
+        self.ask(self._bus.serve(subject, handler))
 
     def desire(self, wanted: dict[str, Any]) -> int:
         """A new version, and its hint."""
@@ -415,9 +424,10 @@ def check_books(journal: Path, exchange: Path, account: str = "main") -> tuple[i
 def rig(
     home: Path, wanted: dict[str, Any] | None, env: Mapping[str, str] | None = None,
     *, closes: Mapping[str, Sequence[float]] | None = None, start: bool = True,
+    monitor: int | None = None,
 ) -> Iterator[Rig]:  # fmt: skip
-    """A running home, ended whatever happens."""
-    made = Rig(home, PAPER if env is None else env)
+    """A running home, ended whatever happens; `monitor` is a port of nats-server's own figures."""
+    made = Rig(home, PAPER if env is None else env, monitor)
     try:
         if closes is not None:
             write_bars(home / "bars.csv", closes)
@@ -436,8 +446,13 @@ def rig(
         made.stop()
 
 
-def _listens(made: Rig) -> bool:
-    import socket
+def free_port() -> int:
+    """A port of loopback that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
+
+def _listens(made: Rig) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((made._nats.host, made._nats.port)) == 0

@@ -6,9 +6,9 @@ The venue is frozen before it answers, or applies the order and dies with the an
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
-import socket
-import threading
+import sqlite3
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -20,6 +20,7 @@ import pytest
 from tests.host.harness import write as write_strategies
 from tests.runner.harness import PAPER, Rig, check_books, document, entries, rig, state, until
 from tests.runner.harness import trader as trader_spec
+from tests.runner.wire import Wire
 
 pytestmark = pytest.mark.processes
 
@@ -113,6 +114,20 @@ def sent(r: Rig) -> str:
     return str(intent.body["order"]["client_id"])
 
 
+def through(r: Rig, frame: Any, wire: Wire) -> None:
+    """Start the runner anew, so that its session goes over `wire`."""
+    r.kill("runner")
+    head = r.head()
+    r.start("runner")
+    r.wait(
+        "condition", lambda b: b["type"] == "VenueConnected" and b["status"] == "True", after=head
+    )
+    r.wait("trader.state", lambda b: b["new"] == "running", after=head)
+    until(lambda: wire.lines, "a session over the wire")
+    frame(98)
+    r.wait("decision", after=head)
+
+
 def test_inv_4_a_venue_frozen_before_it_answered(tmp_path: Path) -> None:
     with buying(tmp_path, latency_ms=700) as (r, frame):
         frame(100)
@@ -150,59 +165,11 @@ def test_inv_4_only_the_venues_record_resolves_it_not_a_restart(tmp_path: Path) 
         check_books(r.journal, r.exchange)
 
 
-class Wire:
-    """Between runner and venue, on the venue's own address: carries all, until answers are lost."""
-
-    def __init__(self, path: Path) -> None:
-        self._behind = path.with_name("behind.sock")
-        path.rename(self._behind)
-        self.lost = threading.Event()
-        self._lines: list[socket.socket] = []
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):  # closed: the end
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.socket(socket.AF_UNIX)
-                far.connect(str(self._behind))
-                self._lines += [near, far]
-                for source, target, answers in ((near, far, False), (far, near, True)):
-                    threading.Thread(
-                        target=self._carry, args=(source, target, answers), daemon=True
-                    ).start()
-
-    def _carry(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
-        with contextlib.suppress(OSError):  # either side is gone: so is the line
-            while data := source.recv(65536):
-                if not (answers and self.lost.is_set()):
-                    target.sendall(data)
-
-    def close(self) -> None:
-        for line in (self._listener, *self._lines):
-            with contextlib.suppress(OSError):  # it broke before
-                line.shutdown(socket.SHUT_RDWR)
-            line.close()
-
-
 def test_eng_12_inv_4_a_venue_killed_after_it_applied(tmp_path: Path) -> None:
     """Filled by the venue, its answer lost with it: booked once, from the venue's journal."""
     with buying(tmp_path, latency_ms=100) as (r, frame):
-        # A session through the wire: the one that stands is closed, the next finds the wire.
         wire = Wire(tmp_path / "run" / "exchange.sock")
-        r.kill("runner")
-        head = r.head()
-        r.start("runner")
-        r.wait(
-            "condition", lambda b: b["type"] == "VenueConnected" and b["status"] == "True",
-            after=head,
-        )  # fmt: skip
-        r.wait("trader.state", lambda b: b["new"] == "running", after=head)
-        frame(98)
-        r.wait("decision", after=head)
+        through(r, frame, wire)
         frame(100)
         client_id = sent(r)
         wire.lost.set()  # before the venue's latency is over
@@ -220,3 +187,56 @@ def test_eng_12_inv_4_a_venue_killed_after_it_applied(tmp_path: Path) -> None:
         assert at_venue(r, client_id).count("exch.fill") == 1
         r.kill("runner", signal.SIGTERM)
         check_books(r.journal, r.exchange)
+
+
+def test_inv_3_what_is_on_the_wire_is_in_the_journal_before(tmp_path: Path) -> None:
+    """Each order, as it passes between runner and venue, against the runner's journal on disk."""
+    late: list[str] = []
+    placed: list[str] = []
+    with buying(tmp_path, latency_ms=0) as (r, frame):
+
+        def passing(request: dict[str, Any]) -> None:
+            if request["op"] == "place":
+                placed.append(request["order"]["client_id"])
+                durable = {e.body["order"]["client_id"] for e in r.entries("order.intent")}
+                late.extend({placed[-1]} - durable)
+
+        through(r, frame, Wire(tmp_path / "run" / "exchange.sock", passing))
+        for number in range(5):
+            frame(100 + number)
+            r.wait("order.filled", count=number + 1)
+        assert r.command("flatten", scope="all")["accepted"]
+        until(lambda: len(placed) == 6, "five entries and a close")
+        assert late == []
+        assert len(set(placed)) == len(placed)  # one intent, at most one send
+        r.kill("runner", signal.SIGTERM)
+        check_books(r.journal, r.exchange)
+
+
+def test_inv_5_a_book_that_differs_from_the_venues_stops_entries_not_exits(tmp_path: Path) -> None:
+    """The venue's own rows are changed while it is down: a unit more than we know of."""
+    with buying(tmp_path, latency_ms=0) as (r, frame):
+        frame(100)
+        r.wait("order.filled")
+        r.kill("exchange")
+        with sqlite3.connect(r.exchange) as db:
+            name = "position/main/AAA"
+            (kept,) = db.execute("SELECT value FROM state WHERE name=?", (name,)).fetchone()
+            row = json.loads(kept) | {"quantity": "11"}
+            db.execute("UPDATE state SET value=? WHERE name=?", (json.dumps(row), name))
+        db.close()
+        head = r.head()
+        r.start("exchange")
+        drift = r.wait(
+            "condition", lambda b: b["type"] == "Reconciled" and b["reason"] == "DRIFT", after=head
+        )
+        assert drift[0].body["detail"] == "AAA: ours 10, theirs 11"
+        assert r.wait("alarm", lambda b: b["code"] == "DRIFT", after=head)
+        frame(100)
+        denied = r.wait("order.denied", after=head)
+        assert denied[0].body["reason"] == "VENUE_UNAVAILABLE"
+        assert r.entries("order.intent", after=head) == []
+        closed = r.command("position.close", account="main", instrument="AAA")
+        assert closed["accepted"]
+        fill = r.wait("order.filled", after=head)[0].body["fill"]
+        assert (fill["side"], fill["quantity"]) == ("SELL", "10")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -69,6 +70,7 @@ class Telemetry:
             "hosts": [
                 {"trader": host.trader, "pid": host.pid} for host in world.hosts.hosts.values()
             ],
+            "tasks": len(asyncio.all_tasks()),
             "queues": {"urgent": len(world.urgent), "safe_point": len(world.safe_point)},
         }
 
