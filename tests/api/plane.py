@@ -23,7 +23,8 @@ from tradedeck.api.wiring import open_context
 from tradedeck.authority.envelope import Verifier
 from tradedeck.identity import service
 from tradedeck.identity.types import Role
-from tradedeck.kernel.clock import ManualClock, parse_ns
+from tradedeck.kernel.clock import NS_PER_S, ManualClock, parse_ns
+from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.settings import Settings
 
 START_NS = parse_ns("2026-11-20T14:00:00Z")
@@ -40,6 +41,8 @@ class PlayedRunner:
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     hints: list[int] = field(default_factory=list[int])
     refuse: tuple[str, str] | None = None
+    away: bool = False
+    result: Any = None
 
     async def listen(self) -> None:
         """Serve the runner's subjects."""
@@ -48,14 +51,49 @@ class PlayedRunner:
 
     async def _command(self, message: Message) -> Any:
         opened = self.verifier.open(message.data, kind="command", now_ns=self.clock.now_ns())
+        if self.away:
+            raise TradedeckError(Code.TIMEOUT, "no answer")
         self.bodies.append(opened.body)
         if self.refuse is not None:
             code, detail = self.refuse
             return {"id": opened.id, "accepted": False, "code": code, "detail": detail}
-        return {"id": opened.id, "accepted": True, "code": "", "detail": ""}
+        return {
+            "id": opened.id, "accepted": True, "code": "", "detail": "", "result": self.result
+        }  # fmt: skip
 
     async def _hint(self, message: Message) -> Any:
         self.hints.append(message.json()["generation"])
+
+
+@dataclass(slots=True)
+class PlayedGuard:
+    """Takes kills and lifts as a guard would: verified, then kept; only its own code lifts."""
+
+    bus: MemoryBus
+    verifier: Verifier
+    clock: ManualClock
+    code: str = "12345678"
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
+    refuse: tuple[str, str] | None = None
+    away: bool = False
+
+    async def listen(self) -> None:
+        """Serve the guard's one subject."""
+        await self.bus.serve("kill.local", self._take)
+
+    async def _take(self, message: Message) -> Any:
+        kind = message.json()["kind"]
+        body = self.verifier.open(message.data, kind=kind, now_ns=self.clock.now_ns()).body
+        if self.away:
+            raise TradedeckError(Code.TIMEOUT, "no answer")
+        self.told.append((kind, body))
+        if self.refuse is not None:
+            return {"ok": False, "code": self.refuse[0], "detail": self.refuse[1]}
+        if kind == "lift" and body["code"] != self.code:
+            return {"ok": False, "code": "STEP_UP_REQUIRED", "detail": "the code was wrong"}
+        if kind != "lift":
+            return {"ok": True}
+        return {"ok": True, "id": "lift_played00", "due_ns": self.clock.now_ns() + 60 * NS_PER_S}
 
 
 @dataclass(slots=True)
@@ -66,6 +104,7 @@ class Plane:
     clock: ManualClock
     hub: MemoryHub
     runner: PlayedRunner
+    guard: PlayedGuard
     app: Any
     host: httpx.AsyncClient
 
@@ -110,6 +149,8 @@ async def plane(home: Path, **settings: Any) -> AsyncGenerator[Plane]:
         verifier = Verifier(context.key.verify_key(), "local")
         runner = PlayedRunner(hub.connect(), verifier, clock)
         await runner.listen()
+        guard = PlayedGuard(hub.connect(), Verifier(context.key.verify_key(), "guard.local"), clock)
+        await guard.listen()
         transport = httpx.ASGITransport(create_host_app(context))
         host = httpx.AsyncClient(transport=transport, base_url="http://host")
-        yield Plane(context, clock, hub, runner, create_app(context), host)
+        yield Plane(context, clock, hub, runner, guard, create_app(context), host)

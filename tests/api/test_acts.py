@@ -13,6 +13,9 @@ from sqlalchemy import text
 from tests.api.plane import Plane, plane
 from tradedeck.api import desk
 from tradedeck.audit import service as audit
+from tradedeck.desired import service
+from tradedeck.desired.types import PendingKind
+from tradedeck.identity.service import HOST
 from tradedeck.identity.types import Role
 from tradedeck.kernel.clock import NS_PER_S
 
@@ -252,24 +255,55 @@ def test_every_strategy_its_schema_presets_and_reports(play: Play):
     play(scenario)
 
 
-def test_lifting_a_halt_needs_right_reason_code_and_time(play: Play):
+def test_inv_7_lifting_needs_right_reason_and_the_guards_own_code(play: Play):
     async def scenario(p: Plane) -> None:
         operator, risk = await p.client(Role.OPERATOR), await p.client(Role.RISK)
         body = {"scope": "all", "reason": "looked at it"}
-        lift = "/api/v1/halts/clear"
-        assert (await operator.post(lift, json=body)).status_code == 403
-        refused = await risk.post(lift, json=body)
-        assert (refused.status_code, refused.json()["code"]) == (403, "STEP_UP_REQUIRED")
-        waits = await risk.post(lift, json={**body, "step_up": await p.code()})
-        assert waits.json()["hold_until"] == "2026-11-20T14:01:00Z"
-        assert p.runner.bodies == []
+        for path, field in (("/api/v1/halts/clear", "step_up"), ("/api/v1/lifts", "code")):
+            assert (await operator.post(path, json=body)).status_code == 403
+            refused = await risk.post(path, json=body)
+            assert (refused.status_code, refused.json()["code"]) == (403, "STEP_UP_REQUIRED")
+            assert "tradedeck guard code" in refused.json()["hint"]
+            guessed = await risk.post(path, json={**body, field: await p.code()})
+            assert guessed.json()["code"] == "STEP_UP_REQUIRED"  # the api's codes lift nothing
+            waits = await risk.post(path, json={**body, field: p.guard.code})
+            assert waits.json()["hold_until"] == "2026-11-20T14:01:00Z"
+            assert waits.json()["pending"] == "lift_played00"
+            kind, told = p.guard.told[-1]
+            assert (kind, told["scope"], told["reason"], told["by"]) == (
+                "lift", "all", "looked at it", "t-risk",
+            )  # fmt: skip
+            assert p.runner.bodies == []  # nothing that lifts ever goes to the runner from here
+        cancelled = await operator.delete("/api/v1/lifts/lift_played00")
+        assert cancelled.status_code == 200
+        assert p.guard.told[-1] == ("lift_cancel", {"id": "lift_played00", "by": "t-operator"})
+        assert (await p.context.store.read(audit.verify)).ok
+
+    play(scenario)
+
+
+def test_a_lift_that_waited_in_an_earlier_version_is_refused_not_carried_out(play: Play):
+    async def scenario(p: Plane) -> None:
+        def waits(write: Any) -> Any:
+            return service.wait(
+                write, kind=PendingKind.HALT_CLEAR, body={"scope": "all"}, changes=(),
+                base_generation=0, who=HOST, reason="r", wait_ns=NS_PER_S,
+                now_ns=p.clock.now_ns(),
+            )  # fmt: skip
+
+        await p.context.store.write(waits)
         p.clock.advance(60 * NS_PER_S)
         turn = asyncio.create_task(desk.countdowns(p.context))
-        await asyncio.sleep(0.2)
+        client = await p.client()
+
+        async def waiting() -> bool:
+            return bool((await client.get("/api/v1/config/pending")).json()["items"])
+
+        async with asyncio.timeout(10):
+            while await waiting():  # noqa: ASYNC110 - what it waits for is behind a request
+                await asyncio.sleep(0.02)
         turn.cancel()
-        assert [b["command"] for b in p.runner.bodies] == ["halt.clear"]
-        assert p.runner.bodies[0]["args"] == body
-        assert (await p.context.store.read(audit.verify)).ok
+        assert (p.runner.bodies, p.guard.told) == ([], [])
 
     play(scenario)
 

@@ -74,16 +74,17 @@ def test_every_refusal_is_declared_as_a_problem():
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A real api in a thread of its own; the runner accepts whatever it is told."""
+    """A real api in a thread of its own; runner and guard accept whatever they are told."""
     home = tmp_path_factory.mktemp("fuzz") / "h"
     up, stop, found = threading.Event(), asyncio.Event(), {}
 
     async def accept(message: Message) -> Any:
-        return {"id": "env_x", "accepted": True, "code": "", "detail": ""}
+        return {"id": "env_x", "accepted": True, "ok": True, "code": "", "detail": ""}
 
     async def whole() -> None:
         wire = Wire()
         await wire.bus.serve("cmd.*", accept)
+        await wire.bus.serve("kill.*", accept)
         async with running(home, wire) as deck:
             found.update(deck=Served(deck.url, deck.token), loop=asyncio.get_running_loop())
             up.set()

@@ -15,7 +15,8 @@ import tradedeck.audit.tables
 import tradedeck.desired.tables
 import tradedeck.identity.tables
 import tradedeck.jobs.tables
-import tradedeck.projections.tables  # noqa: F401 - imported for what they declare
+import tradedeck.projections.tables
+import tradedeck.projections.tables_stop  # noqa: F401 - imported for what they declare
 from tradedeck.store.database import writer_engine
 from tradedeck.store.metadata import metadata
 from tradedeck.store.migrate import VERSION_TABLE, current, downgrade, migrate, revisions
@@ -102,6 +103,24 @@ def test_ctl_15_down_to_every_release_keeps_its_data(engine: Engine, released: s
     downgrade(engine, released)
     assert current(engine) == released
     assert content(engine) == before
+
+
+def test_inv_7_halts_of_runners_stay_in_force_both_ways(engine: Engine):
+    migrate(engine, "0003")
+    add = 'INSERT INTO halts (scope, level, reason, "by", at_ns, event) VALUES '
+    with engine.begin() as connection:
+        connection.execute(text(add + "('all', 'halted', 'r', 'o', 1, 2)"))
+    migrate(engine)
+    query = text("SELECT scope, holder, level FROM halts")
+    with engine.begin() as connection:
+        assert connection.execute(query).all() == [("all", "runner", "halted")]
+        more = add.replace("scope,", "scope, holder,")
+        connection.execute(text(more + "('all', 'guard', 'pause', 'r', 'o', 3, 4)"))
+        connection.execute(text(more + "('trader/t', 'store', 'pause', 'r', 'o', 5, 6)"))
+    downgrade(engine, "0003")
+    with engine.connect() as connection:
+        kept = connection.execute(text("SELECT scope, level FROM halts ORDER BY scope")).all()
+    assert kept == [("all", "halted"), ("trader/t", "pause")]  # the strictest of each scope
 
 
 def test_down_to_nothing_and_up_again(engine: Engine):

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Table, select
 
 from tradedeck.projections import tables as t
+from tradedeck.projections import tables_stop as stop
 from tradedeck.projections.apply import append_own, apply, read_mark
 from tradedeck.projections.check import parse_page
 from tradedeck.projections.types import Applied, Verdict
@@ -190,7 +191,7 @@ def test_an_entry_nobody_can_read_is_kept_and_alarmed(
         ("PROJECTION_FAILED", "order.filled"),
         ("PROJECTION_FAILED", "order.accepted"),
     ]
-    assert len(rows(store, t.halts)) == 1
+    assert len(rows(store, stop.halts)) == 1
 
 
 def test_the_same_alarm_again_is_counted_until_acknowledged(
@@ -249,7 +250,7 @@ def test_halts_conditions_feeds_breaches(store: Store, journal: MemoryJournal, p
     put("host.killed", {"trader": "t", "reason": "exception", "detail": "d", "restarts": 1})
     put("alarm", {"code": "TRADER_FAULTED", "detail": "t: exception", "severity": "warning"})
     pull(journal)
-    assert [h["scope"] for h in rows(store, t.halts)] == ["trader/t"]
+    assert [h["scope"] for h in rows(store, stop.halts)] == ["trader/t"]
     assert rows(store, t.breaches)[0]["count"] == 2
     assert {a["code"] for a in rows(store, t.alerts)} == {
         "FEED_FAILED",

@@ -16,7 +16,14 @@ TTL_NS: Final = 10 * NS_PER_S
 TIMEOUT_S: Final = 3.0  # a strategy host has a deadline of its own, which is shorter
 
 
-async def ask(context: Context, actor: Actor, question: str, args: dict[str, Any]) -> Any:
+async def ask(
+    context: Context,
+    actor: Actor,
+    question: str,
+    args: dict[str, Any],
+    *,
+    timeout_s: float = TIMEOUT_S,
+) -> Any:
     """The runner's answer.
 
     Raises:
@@ -33,7 +40,7 @@ async def ask(context: Context, actor: Actor, question: str, args: dict[str, Any
         ttl_ns=TTL_NS,
     )
     try:
-        reply = mapping(await context.bus.request(f"cmd.{runner}", data, timeout_s=TIMEOUT_S))
+        reply = mapping(await context.bus.request(f"cmd.{runner}", data, timeout_s=timeout_s))
     except TradedeckError as error:
         if error.code not in {Code.UNAVAILABLE, Code.TIMEOUT}:
             raise

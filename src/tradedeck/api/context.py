@@ -11,6 +11,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from tradedeck.adapters.bus.types import Bus
+from tradedeck.api.decided import Kills
 from tradedeck.api.library import Library
 from tradedeck.api.live import Live
 from tradedeck.audit import service as audit_service
@@ -30,7 +31,7 @@ class Context:
     `closing` is set when the process stops: streams end on it. `hot` holds, by path, bodies of
     GETs that `front` answers from memory to whoever may read; a route of the same path declares
     them. It must never wait; None leaves it to the route. `desired` is the version in force,
-    `inflight` the idempotency keys being worked on.
+    `inflight` the idempotency keys being worked on, `kills` the decisions to stop of late.
     """
 
     settings: Settings
@@ -41,6 +42,7 @@ class Context:
     bus: Bus
     library: Library
     desired: Version
+    kills: Kills = field(default_factory=Kills)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     hot: dict[str, Callable[[], bytes | None]] = field(default_factory=dict)
     live: Live = field(default_factory=Live)

@@ -14,7 +14,6 @@ from typing import Any, cast
 import structlog
 
 from tradedeck.adapters.bus.types import Message
-from tradedeck.api import commands
 from tradedeck.api.context import Context
 from tradedeck.api.wire import ConfigChange, Receipt
 from tradedeck.audit.types import Act, Action, Result
@@ -145,71 +144,6 @@ def wire_changes(changes: tuple[Change, ...] | list[Change]) -> list[ConfigChang
     return [ConfigChange(**change.plain()) for change in changes]
 
 
-async def lift(
-    context: Context, actor: Actor, *, scope: str, reason: str, step_up: str | None
-) -> Receipt:
-    """Lift a halt: reason, one-time code of the host, and the waiting time."""
-    now = context.clock.now_ns()
-    wait_ns = int(context.settings.loosening_wait_s * NS_PER_S)
-    body = {"scope": scope}
-
-    def work(write: WriteSession) -> tuple[Pending, str]:
-        if not step_up:
-            raise TradedeckError(
-                Code.STEP_UP_REQUIRED,
-                "Lifting a halt needs a one-time code of the host.",
-                hint="Run `tradedeck token step-up` on the host and send the code as step_up.",
-            )
-        identity.use_step_up(write, step_up, actor=actor, now_ns=now)
-        return service.wait(
-            write,
-            kind=PendingKind.HALT_CLEAR,
-            body=body,
-            changes=(),
-            base_generation=0,
-            who=actor.who(),
-            reason=reason,
-            wait_ns=wait_ns,
-            now_ns=now,
-        )
-
-    try:
-        waiting, record = await context.store.write(work)
-    except TradedeckError as error:
-        await refused(context, actor, Action.HALT_CLEAR, scope, error)
-        raise
-    if wait_ns == 0:
-        return await _lift_now(context, waiting)
-    return Receipt(
-        audit_id=record,
-        pending=waiting.id,
-        hold_until=format_ns(waiting.effective_at_ns or now),
-        detail="It waits; it can be cancelled until then.",
-    )
-
-
-async def _lift_now(context: Context, waiting: Pending) -> Receipt:
-    command = commands.Command(
-        "halt.clear",
-        {"scope": waiting.body["scope"], "reason": waiting.reason},
-        waiting.who(),
-        Action.HALT_CLEAR,
-        str(waiting.body["scope"]),
-        waiting.reason,
-    )
-    status, detail = PendingStatus.APPLIED, ""
-    try:
-        return await commands.send(context, command)
-    except TradedeckError as error:
-        status, detail = PendingStatus.REFUSED, error.detail
-        raise
-    finally:
-        now = context.clock.now_ns()
-        await context.store.write(
-            lambda w: service.finish(w, waiting.id, status=status, detail=detail, now_ns=now)
-        )
-
-
 async def countdowns(context: Context) -> None:
     """The loop that acts on what waited long enough."""
     while not context.closing.is_set():
@@ -223,9 +157,8 @@ async def countdowns(context: Context) -> None:
 async def _due(context: Context, waiting: Pending) -> None:
     now = context.clock.now_ns()
     try:
-        if waiting.kind is PendingKind.HALT_CLEAR:
-            await _lift_now(context, waiting)
-            return
+        if waiting.kind is PendingKind.HALT_CLEAR:  # asked of an earlier version
+            raise TradedeckError(Code.REFUSED, "Lifts wait at the guard now; ask for it again.")
         document = rules.read(waiting.body["document"], context.library)
         outcome = await context.store.write(
             lambda w: service.decide(w, waiting, document, now_ns=now)

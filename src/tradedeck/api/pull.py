@@ -1,4 +1,4 @@
-"""Pulls the journals of runner and exchange into the store and hands on what was committed.
+"""Pulls the journals of runner, guard and exchange into the store and hands on what was committed.
 
 Owns the asking: on a hint or every two seconds, from the mark to the head. Level-triggered: a lost
 hint costs two seconds, a lost answer is asked for again. What a page does is `projections.apply`.
@@ -17,6 +17,7 @@ from tradedeck.api.live import TELEMETRY_EVERY_NS, SourceState, Telemetry
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.projections.apply import append_own, apply, last_event, read_mark
 from tradedeck.projections.check import parse_page
+from tradedeck.projections.stop import GUARD_SOURCE
 from tradedeck.projections.types import Applied, Event, Mark, Verdict
 
 EXCHANGE: Final = "paper"
@@ -34,7 +35,7 @@ async def run(context: Context) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_listen(context))
-            for source in (context.settings.runner, EXCHANGE):
+            for source in (context.settings.runner, GUARD_SOURCE, EXCHANGE):
                 tasks.create_task(_Puller(context, source).run(), name=f"pull-{source}")
     finally:
         live.hub.close("SHUTDOWN")
@@ -76,16 +77,16 @@ def _last(subject: str) -> str:
 
 
 def take_telemetry(context: Context, source: str, body: Any) -> None:
-    """Gauges of a runner: the newest wins, and at most four a second go out."""
+    """Gauges of runner and guard: the newest wins; at most four a second of the runner go out."""
     live = context.live
-    if source != context.settings.runner or not isinstance(body, dict):
+    if source not in (context.settings.runner, GUARD_SOURCE) or not isinstance(body, dict):
         return
     now = context.clock.now_ns()
     state = live.telemetry.setdefault(source, Telemetry())
     state.take(cast("dict[str, Any]", body), now)
     live.source(source).seen_ns = now
     live.changed()
-    if now - state.sent_ns >= TELEMETRY_EVERY_NS:
+    if source != GUARD_SOURCE and now - state.sent_ns >= TELEMETRY_EVERY_NS:
         state.sent_ns = now
         live.hub.telemetry(state.body)
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from tradedeck.api.views_stop import HaltView
 from tradedeck.api.wire import Instant
 
 Dec = str
@@ -46,17 +47,6 @@ class AccountView(BaseModel):
     starting_balance: Dec | None
     as_of: Instant | None
     observed_at: Instant | None
-
-
-class HaltView(BaseModel):
-    """A halt that is in force."""
-
-    id: str
-    scope: str
-    level: str
-    reason: str
-    by: str
-    at: Instant
 
 
 class TraderView(BaseModel):

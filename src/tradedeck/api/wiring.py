@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tradedeck.adapters.bus.types import Bus
-from tradedeck.api import desk, joblist, own, pull, snapshot
+from tradedeck.api import desk, joblist, kills, own, pull, snapshot
 from tradedeck.api.context import Context
 from tradedeck.api.library import Library
 from tradedeck.desired import parse, rules, service
@@ -28,6 +28,7 @@ Loop = Callable[[Context], Coroutine[Any, Any, None]]
 LOOPS: dict[str, Loop] = {
     "journals": pull.run,
     "countdowns": desk.countdowns,
+    "kills": kills.again,
     "jobs": joblist.run,
     "strategies": own.follow,
 }

@@ -16,6 +16,7 @@ class Permission(StrEnum):
     TRADER_CONTROL = "trader.control"
     ORDER_CONTROL = "order.control"
     HALT_SET = "halt.set"
+    KILL = "kill"
     FEED_CONTROL = "feed.control"
     JOB_RUN = "job.run"
     CONFIG_WRITE = "config.write"
@@ -31,6 +32,7 @@ _OPERATOR = _VIEWER | {
     Permission.TRADER_CONTROL,
     Permission.ORDER_CONTROL,
     Permission.HALT_SET,
+    Permission.KILL,
     Permission.FEED_CONTROL,
     Permission.JOB_RUN,
     Permission.CONFIG_WRITE,

@@ -15,6 +15,7 @@ _SAID_BETTER = frozenset(
         "FEED_STALE",
         "TRADER_FAULTED",
         "CONFIG_REFUSED",
+        "DRILL_FAILED",
     }
 )
 SEVERITIES = ("info", "warning", "critical")
@@ -109,6 +110,31 @@ def _feed(body: dict[str, Any]) -> Draft | None:
     )
 
 
+def _kill(body: dict[str, Any]) -> Draft:
+    return Draft(
+        "KILL_BEGUN",
+        f"kill/{body['id']}",
+        f"{body.get('by')} stopped {body['scope']} ({body['step']}): {body.get('reason')}",
+        "critical",
+    )
+
+
+def _lift_refused(body: dict[str, Any]) -> Draft:
+    return Draft(
+        "LIFT_REFUSED",
+        str(body.get("scope") or ""),
+        f"A lift of {body.get('scope')} asked for by {body.get('by')} was refused: "
+        f"{body.get('detail')}",
+        "warning",
+    )
+
+
+def _drill_failed(body: dict[str, Any]) -> Draft:
+    return Draft(
+        "DRILL_FAILED", "drill", f"The kill drill failed: {body.get('detail')}", "critical"
+    )
+
+
 _MAKERS: dict[str, Callable[[dict[str, Any]], Draft | None]] = {
     Kind.ALARM: _alarm,
     Kind.LIMIT_BREACHED: _breach,
@@ -117,4 +143,7 @@ _MAKERS: dict[str, Callable[[dict[str, Any]], Draft | None]] = {
     Kind.ORDER_UNKNOWN: _unknown,
     Kind.CONFIG_REFUSED: _refused,
     Kind.FEED_STATE: _feed,
+    Kind.KILL_REQUESTED: _kill,
+    Kind.HALT_LIFT_REFUSED: _lift_refused,
+    Kind.DRILL_FAILED: _drill_failed,
 }

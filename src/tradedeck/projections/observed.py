@@ -1,4 +1,4 @@
-"""Entries that say how something stands now: runner, accounts, traders, feeds, halts, limits."""
+"""Entries that say how something stands now: runner, accounts, traders, feeds, limits."""
 
 from __future__ import annotations
 
@@ -132,22 +132,6 @@ def _breached(book: Book, event: Event, body: Body) -> None:
     row["count"] = (row.get("count") or 0) + 1
 
 
-def _halted(book: Book, event: Event, body: Body) -> None:
-    book.put(
-        t.halts,
-        (body["scope"],),
-        level=body["level"],
-        reason=str(body.get("reason") or ""),
-        by=str(body.get("by") or ""),
-        at_ns=event.at_ns,
-        event=event.id,
-    )
-
-
-def _lifted(book: Book, _: Event, body: Body) -> None:
-    book.delete(t.halts, body["scope"])
-
-
 def _feed(book: Book, event: Event, body: Body) -> None:
     cursor = body.get("cursor", body.get("cursor_ns"))
     book.put(
@@ -174,7 +158,5 @@ OBSERVED: dict[str, Callable[[Book, Event, Body], None]] = {
     Kind.STRATEGY_SWAPPED: _swapped,
     Kind.HOST_KILLED: _killed,
     Kind.LIMIT_BREACHED: _breached,
-    Kind.HALT_SET: _halted,
-    Kind.HALT_CLEARED: _lifted,
     Kind.FEED_STATE: _feed,
 }

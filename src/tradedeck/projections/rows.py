@@ -19,6 +19,7 @@ from tradedeck.projections.alerts import Draft, alert_of
 from tradedeck.projections.book import Book
 from tradedeck.projections.fills import filled
 from tradedeck.projections.observed import OBSERVED, trader_row
+from tradedeck.projections.stop import STOP
 from tradedeck.projections.types import Event, Row
 from tradedeck.trading.facts import Kind
 
@@ -264,4 +265,5 @@ HANDLERS: dict[str, Handler] = {
     Kind.DECISION: _decision,
     Kind.EQUITY: _equity,
     **OBSERVED,
+    **STOP,
 }

@@ -268,17 +268,6 @@ traders_observed = Table(
     Column("at_ns", BigInteger, nullable=False),
 )
 
-halts = Table(
-    "halts",
-    metadata,
-    Column("scope", Text, primary_key=True),
-    Column("level", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("at_ns", BigInteger, nullable=False),
-    Column("event", BigInteger, nullable=False),
-)
-
 alerts = Table(
     "alerts",
     metadata,

@@ -22,6 +22,7 @@ from tradedeck.kernel.clock import NS_PER_MS, NS_PER_S, format_ns
 from tradedeck.projections import tables as t
 from tradedeck.readmodels.desired import Document, by_id, newest
 from tradedeck.readmodels.parts import mapping, sequence
+from tradedeck.readmodels.stop import read_latches
 from tradedeck.store.sessions import ReadSession
 
 SPARK_POINTS: Final = 30
@@ -92,7 +93,7 @@ def read_facts(
             (row["account"], row["instrument"]): dict(row)
             for row in session.all(select(t.positions))
         },
-        halts=[dict(row) for row in session.all(select(t.halts).order_by(t.halts.c.event))],
+        halts=read_latches(session),
         conditions={
             (row["subject"], row["type"]): dict(row) for row in session.all(select(t.conditions))
         },
@@ -161,7 +162,7 @@ def compose(facts: Facts, heard: Heard, *, build: str, now_ns: int) -> dict[str,
         "accounts": _accounts(facts),
         "traders": _traders(facts, heard, now_ns),
         "feeds": _feeds(facts, heard, now_ns),
-        "halts": [halt_view(row) for row in facts.halts],
+        "halts": facts.halts,
         "session": _sessions(gauges),
         "reconcile": _reconcile(facts, heard, now_ns),
         "alerts": {
@@ -395,24 +396,11 @@ def feed_view(
     }
 
 
-def halt_view(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A halt that is in force."""
-    return {
-        "id": str(row["event"]),
-        "scope": row["scope"],
-        "level": row["level"],
-        "reason": row["reason"],
-        "by": row["by"],
-        "at": format_ns(row["at_ns"]),
-    }
-
-
 def _halt_over(facts: Facts, spec: Mapping[str, Any]) -> dict[str, Any] | None:
     """The strictest halt that covers a trader, whatever its scope: all, its strategy, …"""
     halts = Halts({row["scope"]: row for row in facts.halts})
     names = (str(spec.get(key) or "") for key in ("account", "id", "strategy", "instrument"))
-    row = halts.over(*names)
-    return None if row is None else halt_view(row)
+    return halts.over(*names)
 
 
 def _sessions(gauges: Mapping[str, Any]) -> list[Any]:

@@ -15,6 +15,7 @@ from tradedeck.kernel.clock import parse_ns
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.runner.hosts import HostFailed
 from tradedeck.runner.lifecycle import Lifecycle
+from tradedeck.runner.look import look
 from tradedeck.runner.preview import Drafts
 from tradedeck.runner.step import Stepper
 from tradedeck.runner.world import Account, Trader, World
@@ -24,7 +25,7 @@ URGENT = frozenset(
     {"halt.set", "flatten", "position.close", "order.cancel", "orders.cancel", "trader.pause"}
 )
 # Asked by pages as often as they are looked at: an answer changes nothing and is no fact.
-QUESTIONS = frozenset({"signals.preview", "memory.get"})
+QUESTIONS = frozenset({"signals.preview", "memory.get", "venue.book"})
 Handler = Callable[[dict[str, Any], str], Awaitable[Any]]
 
 
@@ -61,6 +62,7 @@ class Commands:
             "replay.set": self._replay,
             "signals.preview": self._preview,
             "memory.get": self._memory,
+            "venue.book": self._venue_book,
         }
 
     async def run(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +110,9 @@ class Commands:
             "strategy": plan.strategy,
             "memory": self._world.journal.get(f"memory/{plan.id}/{plan.strategy}"),
         }
+
+    async def _venue_book(self, _args: dict[str, Any], _by: str) -> dict[str, Any]:
+        return await look(self._world)
 
     # -- traders -------------------------------------------------------------------------------
 

@@ -288,6 +288,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/breakers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Breakers
+         * @description What stops trading by itself: bounds, use, and what has tripped.
+         */
+        get: operations["list_breakers_api_v1_breakers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/config": {
         parameters: {
             query?: never;
@@ -516,6 +536,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Drills
+         * @description Kill drills with their measures, newest first.
+         */
+        get: operations["drills_api_v1_drills_get"];
+        put?: never;
+        /**
+         * Drill
+         * @description Have the guard close an account made for it; what it measured follows under `GET /drills`.
+         */
+        post: operations["drill_api_v1_drills_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -616,6 +660,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/guard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Guard
+         * @description How the guard stands, and how it sees the runner.
+         */
+        get: operations["guard_api_v1_guard_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/halts": {
         parameters: {
             query?: never;
@@ -651,7 +715,7 @@ export interface paths {
         put?: never;
         /**
          * Clear Halt
-         * @description Lift a halt: needs a reason and a one-time code of the host, and waits.
+         * @description As `POST /lifts`: a reason and a one-time code of the guard; then it waits there.
          */
         post: operations["clear_halt_api_v1_halts_clear_post"];
         delete?: never;
@@ -680,6 +744,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/kills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Kills
+         * @description Every kill, newest first.
+         */
+        get: operations["list_kills_api_v1_kills_get"];
+        put?: never;
+        /**
+         * Kill
+         * @description Stop: pause, reduce only, or cancel everything and close. Never limited, never delayed.
+         */
+        post: operations["kill_api_v1_kills_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kills/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview
+         * @description What the kill would do now: in counts, notional, cost and seconds. Changes nothing.
+         */
+        post: operations["preview_api_v1_kills_preview_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kills/scopes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scopes
+         * @description Every scope that has a name here.
+         */
+        get: operations["scopes_api_v1_kills_scopes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kills/{kill_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One Kill
+         * @description A kill with its legs, steps and proof.
+         */
+        get: operations["one_kill_api_v1_kills__kill_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kills/{kill_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Kill Report
+         * @description The evidence as a file; its SHA-256 is in the file, its name and the header.
+         */
+        get: operations["kill_report_api_v1_kills__kill_id__report_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ledger": {
         parameters: {
             query?: never;
@@ -695,6 +863,50 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lifts
+         * @description Lifts that wait, and how earlier ones ended.
+         */
+        get: operations["lifts_api_v1_lifts_get"];
+        put?: never;
+        /**
+         * Lift
+         * @description Lift a latch: a reason and a code of the guard on the host; then it waits, cancellable.
+         */
+        post: operations["lift_api_v1_lifts_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifts/{lift_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancel Lift
+         * @description Take a waiting lift back: the latch stays.
+         */
+        delete: operations["cancel_lift_api_v1_lifts__lift_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1460,7 +1672,7 @@ export interface components {
          * @description Every act that leaves a record, as `subject:noun:verb`. Closed: add here, nowhere else.
          * @enum {string}
          */
-        Action: "identity:session:open" | "identity:session:close" | "identity:link:create" | "identity:token:create" | "identity:token:revoke" | "identity:step-up:create" | "identity:step-up:use" | "desired:config:create" | "desired:config:apply" | "desired:config:rollback" | "desired:config:propose" | "desired:config:wait" | "desired:pending:approve" | "desired:pending:cancel" | "desired:pending:supersede" | "desired:trader:create" | "desired:trader:change" | "desired:trader:delete" | "runner:trader:start" | "runner:trader:pause" | "runner:trader:resume" | "runner:trader:stop" | "runner:trader:restart" | "desired:strategy:activate" | "runner:order:cancel" | "runner:orders:cancel" | "runner:position:close" | "runner:book:flatten" | "runner:halt:set" | "runner:halt:clear" | "runner:replay:set" | "runner:command:send" | "incidents:alert:acknowledge" | "jobs:job:create" | "jobs:job:cancel" | "readmodels:data:export" | "host:act:report" | "identity:access:refuse";
+        Action: "identity:session:open" | "identity:session:close" | "identity:link:create" | "identity:token:create" | "identity:token:revoke" | "identity:step-up:create" | "identity:step-up:use" | "desired:config:create" | "desired:config:apply" | "desired:config:rollback" | "desired:config:propose" | "desired:config:wait" | "desired:pending:approve" | "desired:pending:cancel" | "desired:pending:supersede" | "desired:trader:create" | "desired:trader:change" | "desired:trader:delete" | "runner:trader:start" | "runner:trader:pause" | "runner:trader:resume" | "runner:trader:stop" | "runner:trader:restart" | "desired:strategy:activate" | "runner:order:cancel" | "runner:orders:cancel" | "runner:position:close" | "runner:book:flatten" | "runner:halt:set" | "runner:halt:clear" | "stop:kill:send" | "stop:lift:cancel" | "stop:drill:run" | "runner:replay:set" | "runner:command:send" | "incidents:alert:acknowledge" | "jobs:job:create" | "jobs:job:cancel" | "readmodels:data:export" | "host:act:report" | "identity:access:refuse";
         /**
          * Activation
          * @description Another strategy for one trader, or for all.
@@ -1820,6 +2032,43 @@ export interface components {
             time: string;
             /** Volume */
             volume: number | null;
+        };
+        /**
+         * BreakerList
+         * @description By scope.
+         */
+        BreakerList: {
+            /** Items */
+            items: components["schemas"]["BreakerView"][];
+        };
+        /**
+         * BreakerView
+         * @description What stops trading by itself, how near it is, and when it last did.
+         */
+        BreakerView: {
+            /** Action */
+            action: string | null;
+            /** Bound */
+            bound: number | null;
+            /** Breaker */
+            breaker: string;
+            /** Last Tripped */
+            last_tripped: string | null;
+            /** Reason */
+            reason: string;
+            /** Scope */
+            scope: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "armed" | "tripped";
+            /** Trips */
+            trips: number;
+            /** Unit */
+            unit: string;
+            /** Used */
+            used: number | null;
         };
         /**
          * CancelScope
@@ -2203,6 +2452,43 @@ export interface components {
             strategy: string;
         };
         /**
+         * DrillList
+         * @description Newest first.
+         */
+        DrillList: {
+            /** Items */
+            items: components["schemas"]["DrillView"][];
+        };
+        /**
+         * DrillView
+         * @description One drill; milliseconds from the decision.
+         */
+        DrillView: {
+            /**
+             * At
+             * @example 2026-11-20T14:00:00Z
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Detail */
+            detail: string;
+            /** Id */
+            id: string;
+            /** Ok */
+            ok: boolean;
+            /** Orders */
+            orders: number | null;
+            /** Positions */
+            positions: number | null;
+            /** To Cancelled Ms */
+            to_cancelled_ms: number | null;
+            /** To Flat Ms */
+            to_flat_ms: number | null;
+            /** To Last Cancel Sent Ms */
+            to_last_cancel_sent_ms: number | null;
+        };
+        /**
          * Effect
          * @description What a change does to the room that traders have.
          * @enum {string}
@@ -2450,6 +2736,54 @@ export interface components {
          */
         Format: "json" | "csv" | "parquet";
         /**
+         * GuardRunner
+         * @description The runner as the guard sees it.
+         */
+        GuardRunner: {
+            /** Accounts */
+            accounts: {
+                [key: string]: unknown;
+            };
+            /** Connected */
+            connected: boolean | null;
+            /** Detail */
+            detail: string | null;
+            /** Pid */
+            pid: number | null;
+            /** Silent Ms */
+            silent_ms: number | null;
+            /** Since */
+            since: string | null;
+            /** State */
+            state: string | null;
+        };
+        /**
+         * GuardView
+         * @description How the guard stands.
+         */
+        GuardView: {
+            /** Age Ms */
+            age_ms: number | null;
+            /** Build */
+            build: string | null;
+            /** Detail */
+            detail: string;
+            /** Latched */
+            latched: number | null;
+            /** Pid */
+            pid: number | null;
+            runner: components["schemas"]["GuardRunner"];
+            /** Seen At */
+            seen_at: string | null;
+            /** Started At */
+            started_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "running" | "silent" | "stopped" | "unknown";
+        };
+        /**
          * HaltLift
          * @description Which halt to lift, why, and the code of the host.
          */
@@ -2477,7 +2811,7 @@ export interface components {
         };
         /**
          * HaltView
-         * @description A halt that is in force.
+         * @description A latch that is in force. `holders`: who has it; `store` alone means nobody took it yet.
          */
         HaltView: {
             /**
@@ -2487,8 +2821,12 @@ export interface components {
             at: string;
             /** By */
             by: string;
+            /** Holders */
+            holders: ("guard" | "runner" | "store")[];
             /** Id */
             id: string;
+            /** Kill */
+            kill: string | null;
             /** Level */
             level: string;
             /** Reason */
@@ -2594,11 +2932,280 @@ export interface components {
             token: string;
         };
         /**
+         * KillFull
+         * @description A kill with every step.
+         */
+        KillFull: {
+            /**
+             * At
+             * @example 2026-11-20T14:00:00Z
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Done At */
+            done_at: string | null;
+            /** Flatten */
+            flatten: boolean;
+            /** Id */
+            id: string;
+            latched: components["schemas"]["Latched"];
+            /** Legs */
+            legs: components["schemas"]["KillLeg"][];
+            /** Origin */
+            origin: string | null;
+            /** Reason */
+            reason: string;
+            /** Scope */
+            scope: string;
+            /** Sha256 */
+            sha256: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "unanswered" | "latched" | "closing" | "done";
+            /** Step */
+            step: string;
+            /** Steps */
+            steps: components["schemas"]["KillStepView"][];
+            /** To Cancelled Ms */
+            to_cancelled_ms: number | null;
+            /** To Flat Ms */
+            to_flat_ms: number | null;
+            /** To Last Cancel Sent Ms */
+            to_last_cancel_sent_ms: number | null;
+            /** Totals */
+            totals: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * KillHeard
+         * @description What guard or runner said when it was asked to latch.
+         */
+        KillHeard: {
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string;
+            /** Latched */
+            latched: boolean;
+            /** Ms */
+            ms: number;
+        };
+        /**
+         * KillLeg
+         * @description One account of a kill. `instruments` null: the whole account. `proof`: the guard's reads.
+         */
+        KillLeg: {
+            /** Account */
+            account: string;
+            /** By */
+            by: string | null;
+            /** Epoch */
+            epoch: number | null;
+            /** Flat At */
+            flat_at: string | null;
+            /** Instruments */
+            instruments: string[] | null;
+            /** Owned At */
+            owned_at: string | null;
+            /** Proof */
+            proof: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "closing" | "checking" | "flat";
+            /** Steps */
+            steps: number;
+        };
+        /**
+         * KillPage
+         * @description Newest first.
+         */
+        KillPage: {
+            /** Items */
+            items: components["schemas"]["KillView"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * KillPreview
+         * @description What a kill would do now. `seen`: `venue` where every account's broker showed its book.
+         */
+        KillPreview: {
+            /** Accounts */
+            accounts: components["schemas"]["PreviewAccount"][];
+            /** At */
+            at: string | null;
+            /** Flatten */
+            flatten: boolean;
+            /** Foreign */
+            foreign: number;
+            /** Orders */
+            orders: number;
+            /** Positions */
+            positions: number;
+            /** Scope */
+            scope: string;
+            /** Seconds */
+            seconds: number;
+            /**
+             * Seen
+             * @enum {string}
+             */
+            seen: "venue" | "ours";
+            /** Step */
+            step: string;
+            /** Totals */
+            totals: components["schemas"]["PreviewTotal"][];
+            /** Traders */
+            traders: string[];
+        };
+        /**
+         * KillReceipt
+         * @description The kill was taken by those that say `latched`; it goes on under `/kills/{id}`.
+         */
+        KillReceipt: {
+            /**
+             * At
+             * @example 2026-11-20T14:00:00Z
+             */
+            at: string;
+            /** Audit Id */
+            audit_id: string;
+            /** Detail */
+            detail: string;
+            /** Flatten */
+            flatten: boolean;
+            guard: components["schemas"]["KillHeard"];
+            /** Id */
+            id: string;
+            runner: components["schemas"]["KillHeard"];
+            /** Scope */
+            scope: string;
+            /** Step */
+            step: string;
+        };
+        /**
+         * KillStepView
+         * @description One step, with the broker's reference where there is one.
+         */
+        KillStepView: {
+            /** Account */
+            account: string;
+            /**
+             * At
+             * @example 2026-11-20T14:00:00Z
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Numbers */
+            numbers: {
+                [key: string]: unknown;
+            };
+            /** Ref */
+            ref: string;
+            /** Seq */
+            seq: number;
+            /** Step */
+            step: string;
+        };
+        /**
+         * KillView
+         * @description A kill; milliseconds are from the decision. `done` only on the guard's own reads.
+         */
+        KillView: {
+            /**
+             * At
+             * @example 2026-11-20T14:00:00Z
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Done At */
+            done_at: string | null;
+            /** Flatten */
+            flatten: boolean;
+            /** Id */
+            id: string;
+            latched: components["schemas"]["Latched"];
+            /** Legs */
+            legs: components["schemas"]["KillLeg"][];
+            /** Origin */
+            origin: string | null;
+            /** Reason */
+            reason: string;
+            /** Scope */
+            scope: string;
+            /** Sha256 */
+            sha256: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "unanswered" | "latched" | "closing" | "done";
+            /** Step */
+            step: string;
+            /** To Cancelled Ms */
+            to_cancelled_ms: number | null;
+            /** To Flat Ms */
+            to_flat_ms: number | null;
+            /** To Last Cancel Sent Ms */
+            to_last_cancel_sent_ms: number | null;
+            /** Totals */
+            totals: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * KillWish
+         * @description The same, only thought of.
+         */
+        KillWish: {
+            /**
+             * Flatten
+             * @default true
+             */
+            flatten: boolean;
+            /**
+             * Scope
+             * @example all
+             * @example account/paper
+             * @example trader/apple-ema
+             * @example instrument/AAPL
+             */
+            scope: string;
+            /**
+             * Step
+             * @default flatten
+             * @enum {string}
+             */
+            step: "pause" | "reduce_only" | "flatten";
+        };
+        /**
          * Kind
          * @description Where a version came from.
          * @enum {string}
          */
         Kind: "first" | "apply" | "rollback" | "hand_edit" | "pending";
+        /**
+         * Latched
+         * @description Since when each has it; null where it has not.
+         */
+        Latched: {
+            /** Guard */
+            guard: string | null;
+            /** Runner */
+            runner: string | null;
+            /** Store */
+            store: string | null;
+        };
         /**
          * LedgerPage
          * @description Newest first.
@@ -2608,6 +3215,44 @@ export interface components {
             items: components["schemas"]["PostingView"][];
             /** Next Cursor */
             next_cursor: string | null;
+        };
+        /**
+         * LiftList
+         * @description Those that wait first.
+         */
+        LiftList: {
+            /** Items */
+            items: components["schemas"]["LiftView"][];
+        };
+        /**
+         * LiftView
+         * @description A lift: it waits until `until`, or how it ended.
+         */
+        LiftView: {
+            /**
+             * At
+             * @example 2026-11-20T14:00:00Z
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Detail */
+            detail: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: string;
+            /** Reason */
+            reason: string;
+            /** Scope */
+            scope: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "lifted" | "cancelled" | "refused";
+            /** Until */
+            until: string | null;
         };
         /**
          * Limits
@@ -2750,6 +3395,22 @@ export interface components {
             yaml?: string | null;
         };
         /**
+         * NewDrill
+         * @description How large a book to close.
+         */
+        NewDrill: {
+            /**
+             * Orders
+             * @default 50
+             */
+            orders: number;
+            /**
+             * Positions
+             * @default 50
+             */
+            positions: number;
+        };
+        /**
          * NewHalt
          * @description How far to stop, and why.
          */
@@ -2759,6 +3420,55 @@ export interface components {
              * @enum {string}
              */
             level: "pause" | "reduce_only" | "halted";
+            /** Reason */
+            reason: string;
+            /**
+             * Scope
+             * @example all
+             * @example account/paper
+             * @example trader/apple-ema
+             * @example instrument/AAPL
+             */
+            scope: string;
+        };
+        /**
+         * NewKill
+         * @description What to stop and how far. The Idempotency-Key is the kill's id.
+         */
+        NewKill: {
+            /**
+             * Flatten
+             * @description With `flatten`: false leaves positions.
+             * @default true
+             */
+            flatten: boolean;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Scope
+             * @example all
+             * @example account/paper
+             * @example trader/apple-ema
+             * @example instrument/AAPL
+             */
+            scope: string;
+            /**
+             * Step
+             * @default flatten
+             * @enum {string}
+             */
+            step: "pause" | "reduce_only" | "flatten";
+        };
+        /**
+         * NewLift
+         * @description Which latch to lift, why, and the code that `tradedeck guard code` prints on the host.
+         */
+        NewLift: {
+            /** Code */
+            code?: string | null;
             /** Reason */
             reason: string;
             /**
@@ -3101,6 +3811,99 @@ export interface components {
             report: string | null;
         };
         /**
+         * PreviewAccount
+         * @description One account's part: what is in scope, and what closing it should cost and take.
+         */
+        PreviewAccount: {
+            /** Account */
+            account: string;
+            /** Broker */
+            broker: string;
+            /** Cancel All */
+            cancel_all: string;
+            /** Close */
+            close: string;
+            /** Cost */
+            cost: string | null;
+            /** Currency */
+            currency: string | null;
+            /** Detail */
+            detail: string;
+            /** Instruments */
+            instruments: string[] | null;
+            /** Notional */
+            notional: string | null;
+            /** Order Rate */
+            order_rate: number | null;
+            /** Orders */
+            orders: components["schemas"]["PreviewOrder"][];
+            /** Positions */
+            positions: components["schemas"]["PreviewPosition"][];
+            /** Seconds */
+            seconds: number;
+            /**
+             * Seen
+             * @enum {string}
+             */
+            seen: "venue" | "ours";
+        };
+        /**
+         * PreviewOrder
+         * @description A working order in scope. `foreign`: not ours; somebody placed it at the broker.
+         */
+        PreviewOrder: {
+            /** Foreign */
+            foreign: boolean;
+            /** Id */
+            id: string | null;
+            /** Instrument */
+            instrument: string;
+            /** Purpose */
+            purpose: string;
+            /** Reduce Only */
+            reduce_only: boolean;
+            /** Remaining */
+            remaining: string;
+            /** Side */
+            side: string;
+            /** Trader */
+            trader: string | null;
+            /** Type */
+            type: string;
+            /** Venue Order */
+            venue_order: string | null;
+        };
+        /**
+         * PreviewPosition
+         * @description A position in scope. `foreign`: the broker shows another quantity than our book.
+         */
+        PreviewPosition: {
+            /** Foreign */
+            foreign: boolean;
+            /** Instrument */
+            instrument: string;
+            /** Notional */
+            notional: string | null;
+            /** Ours */
+            ours: string;
+            /** Quantity */
+            quantity: string;
+            /** Trader */
+            trader: string | null;
+        };
+        /**
+         * PreviewTotal
+         * @description Sums of one currency; null where a part is not known.
+         */
+        PreviewTotal: {
+            /** Cost */
+            cost: string | null;
+            /** Currency */
+            currency: string;
+            /** Notional */
+            notional: string | null;
+        };
+        /**
          * Problem
          * @description What every refusal and failure is answered with.
          */
@@ -3275,6 +4078,14 @@ export interface components {
             action: "alarm" | "pause" | "reduce_only" | "flatten";
             /** Bound */
             bound: string;
+        };
+        /**
+         * ScopeList
+         * @description Every scope that has a name here, widest first.
+         */
+        ScopeList: {
+            /** Items */
+            items: string[];
         };
         /**
          * SessionInfo
@@ -5242,6 +6053,80 @@ export interface operations {
             };
         };
     };
+    list_breakers_api_v1_breakers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakerList"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     config_api_v1_config_get: {
         parameters: {
             query?: never;
@@ -6595,6 +7480,214 @@ export interface operations {
             };
         };
     };
+    drills_api_v1_drills_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrillList"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drill_api_v1_drills_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewDrill"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description In conflict with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A version is needed */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events_api_v1_events_get: {
         parameters: {
             query?: {
@@ -7099,6 +8192,80 @@ export interface operations {
             };
         };
     };
+    guard_api_v1_guard_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuardView"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     halts_api_v1_halts_get: {
         parameters: {
             query?: never;
@@ -7493,6 +8660,584 @@ export interface operations {
             };
         };
     };
+    list_kills_api_v1_kills_get: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillPage"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    kill_api_v1_kills_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKill"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillReceipt"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description In conflict with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A version is needed */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_api_v1_kills_preview_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KillWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillPreview"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description In conflict with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A version is needed */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scopes_api_v1_kills_scopes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScopeList"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one_kill_api_v1_kills__kill_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kill_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillFull"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    kill_report_api_v1_kills__kill_id__report_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kill_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.tradedeck.kill+json": Record<string, never>;
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ledger_api_v1_ledger_get: {
         parameters: {
             query?: {
@@ -7559,6 +9304,324 @@ export interface operations {
             };
             /** @description Not valid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lifts_api_v1_lifts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiftList"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lift_api_v1_lifts_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLift"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description In conflict with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A version is needed */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_lift_api_v1_lifts__lift_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lift_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description In conflict with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A version is needed */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -19,7 +19,7 @@ describe("verdicts", () => {
     expect(verdicts.safe(status(), [limit(0.2)]).tone).toBe("bad");
     expect(verdicts.safe(status(), []).answer).toBe("No limits");
   });
-  it("put a halt before everything", () => expect(verdicts.safe(status({ halts: [{ id: "h", scope: "all", level: "pause", reason: "", by: "x", at: "" }] }), []).answer).toBe("Entries paused"));
+  it("put a halt before everything", () => expect(verdicts.safe(status({ halts: [{ id: "h", scope: "all", level: "pause", reason: "", by: "x", at: "", kill: null, holders: ["runner"] }] }), []).answer).toBe("Entries paused"));
   it("say signals only, and blocked with its reasons", () => {
     expect(verdicts.safe(status({ mode: "signals" }), []).answer).toBe("Yes, signals only");
     expect(verdicts.safe(status({ mode: "blocked", mode_reasons: ["LIVE_NOT_CONFIRMED"] }), []).detail).toBe("Live not confirmed");

@@ -307,7 +307,7 @@ function close(trader: MockTrader) {
 }
 on("POST", "/positions/close", ({ body }) => accept("position.close", str(body.instrument), () => { const trader = world.traders.find((each) => each.spec.instrument === body.instrument); if (trader) close(trader); }));
 const setHalt = (scope: string, level: "pause" | "reduce_only" | "halted", reason: string) => {
-  world.halts = [...world.halts.filter((halt) => halt.scope !== scope), { id: `halt-${scope}`, scope, level, reason, by: "A. Operator", at: new Date(world.now()).toISOString() }];
+  world.halts = [...world.halts.filter((halt) => halt.scope !== scope), { id: `halt-${scope}`, scope, level, reason, by: "A. Operator", at: new Date(world.now()).toISOString(), kill: null, holders: ["guard", "runner"] }];
   world.emit("halt.set", { scope, level, reason, by: "A. Operator" });
 };
 on("POST", "/flatten", ({ body }) => {

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
-from tradedeck.api import commands, desk
+from tradedeck.api import commands, lifting
 from tradedeck.api.access import requires
 from tradedeck.api.commands import Command
 from tradedeck.api.context import Ctx
@@ -87,8 +87,8 @@ async def set_halt(
 async def clear_halt(
     body: HaltLift, actor: Annotated[Actor, requires(Permission.HALT_CLEAR)], ctx: Ctx
 ) -> Receipt:
-    """Lift a halt: needs a reason and a one-time code of the host, and waits."""
-    return await desk.lift(ctx, actor, scope=body.scope, reason=body.reason, step_up=body.step_up)
+    """As `POST /lifts`: a reason and a one-time code of the guard; then it waits there."""
+    return await lifting.lift(ctx, actor, scope=body.scope, reason=body.reason, code=body.step_up)
 
 
 @router.post("/feeds/{feed}/replay")
