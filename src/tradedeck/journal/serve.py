@@ -27,9 +27,14 @@ def answer(journal: Journal, source: str, request: dict[str, Any]) -> dict[str, 
 
 HINT_EVERY_S = 0.02  # a reader that hears 50 times a second is as current as a screen
 
+HINT_AFTER_S = 0.003
+
 
 class Hints:
-    """Coalesces "there is more" into at most one message per `HINT_EVERY_S`. A hint only wakes."""
+    """Coalesces "there is more" into at most one message per `HINT_EVERY_S`. A hint only wakes.
+
+    It leaves `HINT_AFTER_S` behind the commit, so that no send of a turn waits for it.
+    """
 
     def __init__(
         self, publish: Callable[[str, Any], Awaitable[object]], journal: Journal, source: str
@@ -47,8 +52,9 @@ class Hints:
         """Publish for ever."""
         while True:
             await self._wanted.wait()
+            await asyncio.sleep(HINT_AFTER_S)
             self._wanted.clear()
             await self._publish(
                 f"hint.{self._source}", {"epoch": self._journal.epoch, "head": self._journal.head}
             )
-            await asyncio.sleep(HINT_EVERY_S)
+            await asyncio.sleep(HINT_EVERY_S - HINT_AFTER_S)

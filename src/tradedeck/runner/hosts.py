@@ -242,24 +242,25 @@ class Hosts:
         Raises:
             HostFailed: with the reason; the host is gone.
         """
+        return await self.post(trader, request, deadline_s)
+
+    def post(
+        self, trader: str, request: dict[str, Any], deadline_s: float
+    ) -> asyncio.Future[dict[str, Any]]:
+        """`ask`, on its way when this returns; the future brings the answer or the failure."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[dict[str, Any]] = loop.create_future()
         host = self.hosts.get(trader)
         if host is None:
-            raise HostFailed("exit", "there is no host")
+            _set_failure(future, HostFailed("exit", "there is no host"))
+            return future
         host.next_id += 1
-        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         host.waiting[host.next_id] = future
+        failure = HostFailed("deadline", f"{request['op']} took more than {deadline_s:g} s")
+        timer = loop.call_later(deadline_s, self._fail, host, failure)
+        future.add_done_callback(lambda _: timer.cancel())
         self._send(host, pack({**request, "id": host.next_id}))
-        try:
-            reply = await asyncio.wait_for(future, deadline_s)
-        except TimeoutError:
-            failure = HostFailed("deadline", f"{request['op']} took more than {deadline_s:g} s")
-            self._fail(host, failure, told=True)
-            raise failure from None
-        failure = _failure(reply)
-        if failure is not None:
-            self._fail(host, failure, told=True)
-            raise failure
-        return reply
+        return future
 
     def _send(self, host: Host, data: bytes) -> None:
         try:
@@ -290,8 +291,15 @@ class Hosts:
                 self._fail(host, HostFailed("flood", "it wrote into its own line"))
                 return
             future = host.waiting.pop(answer["id"], None)
-            if future is not None and not future.done():
+            if future is None or future.done():
+                continue
+            failure = _failure(answer)
+            if failure is None:
                 future.set_result(answer)
+            else:
+                _set_failure(future, failure)
+                self._fail(host, failure, told=True)
+                return
 
     def _on_host_output(self, host: Host) -> None:
         try:
@@ -327,8 +335,7 @@ class Hosts:
         for future in waiting.values():
             if not future.done():
                 told = True
-                future.set_exception(failure)
-                future.exception()  # looked at: a caller that is gone must not warn
+                _set_failure(future, failure)
         if not told:
             self.on_death(host.trader, failure)
 
@@ -356,6 +363,11 @@ class Hosts:
             os.close(host.pidfd)
         host.line.close()
         os.close(host.output)
+
+
+def _set_failure(future: asyncio.Future[dict[str, Any]], failure: HostFailed) -> None:
+    future.set_exception(failure)
+    future.exception()  # looked at: a caller that is gone must not warn
 
 
 def _environment() -> dict[str, str]:

@@ -49,6 +49,7 @@ class Stepper:
             actions += self._mark(bar)
         await self.carry_out(actions)
         await self._think(run, bars, now)
+        await self.carry_out(await self._hear())
         await self._fills()
         self._account(bars, now)
         self._cycle()
@@ -72,12 +73,28 @@ class Stepper:
                 await self.carry_out(account.engine.close(symbol, by=LAP_ENDED))
 
     async def _price(self, bars: Sequence[Bar]) -> list[Action]:
-        """Let the venue match what rests against the new prices."""
-        link = self._world.link
+        """Give the venue the new prices; where orders rest, hear first what became of them.
+
+        Where none does, the venue takes the prices in while strategies think: the line keeps the
+        order, so that what is sent meets them.
+        """
+        world, link = self._world, self._world.link
         if link is None or not link.connected:
             return []
         for bar in bars:
             link.post_bar(bar)
+        symbols = {bar.instrument for bar in bars}
+        for account in world.accounts.values():
+            if any(order.instrument in symbols for order in account.engine.book.orders.values()):
+                return await self._hear()
+        link.flush()
+        return self.apply([])
+
+    async def _hear(self) -> list[Action]:
+        """Book the answers to everything that was posted."""
+        link = self._world.link
+        if link is None or not link.connected:
+            return []
         reports, _, _ = await link.settle()
         return self.apply(reports)
 
@@ -177,14 +194,14 @@ class Stepper:
 
     async def _think(self, run: FeedRun, bars: Sequence[Bar], now: int) -> None:
         by_symbol = {bar.instrument: bar for bar in bars}
-        asked: dict[str, asyncio.Task[dict[str, Any]]] = {}
+        asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
         for name, trader in self._world.traders.items():
             bar = by_symbol.get(trader.plan.instrument)
             if bar is None or trader.plan.feed != run.feed.id:
                 continue
             trader.last_bar, trader.last_seen_ns = bar, now
             if trader.live:
-                asked[name] = asyncio.create_task(self.ask(trader, "bar", bar=bar.to_list()))
+                asked[name] = self.ask(trader, "bar", bar=bar.to_list())
         await self.wait(set(asked.values()))
         # The bar is over in the turn that keeps what strategies learnt from it: after a crash it
         # comes again whole or not at all.
@@ -196,8 +213,8 @@ class Stepper:
                 actions += self._answered(trader, by_symbol[trader.plan.instrument], task)
         await self.carry_out(actions)
 
-    async def ask(self, trader: Trader, op: str, **fields: Any) -> dict[str, Any]:
-        """One callback of the trader's strategy, with its standing; raises HostFailed."""
+    def ask(self, trader: Trader, op: str, **fields: Any) -> asyncio.Future[dict[str, Any]]:
+        """One callback of the trader's strategy, with its standing; its answer or HostFailed."""
         engine, slot = self._world.engine_of(trader), trader.slot
         assert slot is not None
         position = engine.book.held(trader.plan.instrument)
@@ -208,11 +225,11 @@ class Stepper:
             "context": [float(position), average, engine.equity, working],
             **fields,
         }
-        return await self._world.hosts.ask(
+        return self._world.hosts.post(
             trader.plan.id, request, self._world.tuning.callback_deadline_s
         )
 
-    async def wait(self, tasks: AbstractSet[asyncio.Task[Any]]) -> None:
+    async def wait(self, tasks: AbstractSet[asyncio.Future[Any]]) -> None:
         """Wait for strategies; a kill or a cancel does not wait with us."""
         world, pending = self._world, set(tasks)
         while pending:
@@ -233,7 +250,7 @@ class Stepper:
             await self._world.urgent.popleft()()
 
     def _answered(
-        self, trader: Trader, bar: Bar, task: asyncio.Task[dict[str, Any]]
+        self, trader: Trader, bar: Bar, task: asyncio.Future[dict[str, Any]]
     ) -> list[Action]:
         error = task.exception()
         if error is not None:
@@ -335,7 +352,7 @@ class Stepper:
                 return
             batch = list(world.fills)
             world.fills.clear()
-            tasks: list[tuple[Trader, asyncio.Task[dict[str, Any]]]] = []
+            tasks: list[tuple[Trader, asyncio.Future[dict[str, Any]]]] = []
             for name, fill in batch:
                 trader = world.traders.get(name)
                 if (
@@ -344,9 +361,7 @@ class Stepper:
                     and trader.hears_fills
                     and trader.slot is not None
                 ):
-                    tasks.append(
-                        (trader, asyncio.create_task(self.ask(trader, "fill", fill=fill.to_body())))
-                    )
+                    tasks.append((trader, self.ask(trader, "fill", fill=fill.to_body())))
             await self.wait({task for _, task in tasks})
             actions: list[Action] = []
             for trader, task in tasks:
@@ -357,7 +372,7 @@ class Stepper:
             world.fills.clear()
             world.sink.alarm("FILL_LOOP", f"{named} answered its fills without an end", "critical")
 
-    def _after_fill(self, trader: Trader, task: asyncio.Task[dict[str, Any]]) -> list[Action]:
+    def _after_fill(self, trader: Trader, task: asyncio.Future[dict[str, Any]]) -> list[Action]:
         error = task.exception()
         if error is not None:
             if not isinstance(error, HostFailed):

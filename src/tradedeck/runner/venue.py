@@ -116,6 +116,11 @@ class PaperVenueLink:
         if self._client is not None:
             self._client.post("bar", "", bar=bar.to_list())
 
+    def flush(self) -> None:
+        """Write what was queued; `settle` hears the answers."""
+        if self._client is not None:
+            self._client.flush()
+
     async def settle(self) -> tuple[list[Report], list[str], list[str]]:
         """Reports of everything posted, client ids whose outcome is unknown, refusals.
 

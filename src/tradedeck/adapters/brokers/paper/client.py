@@ -9,25 +9,60 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.kernel.frames import Unpacker, pack
 from tradedeck.venue.report import Report
 
 HELLO_TIMEOUT_S = 0.5  # a venue that is frozen takes the connection and says nothing
-READ_BYTES = 256 * 1024
 POSTED_MAX = 10_000  # far above any turn; a caller that never settles is a bug
 
 
 class Posted:
-    """A request on its way. `reply` is None until answered, or for ever when the line broke."""
+    """A request on its way, with the client id it is about."""
 
-    __slots__ = ("future", "ref")
+    __slots__ = ("future", "op", "ref")
 
-    def __init__(self, ref: str, future: asyncio.Future[dict[str, Any]]) -> None:
+    def __init__(self, op: str, ref: str, future: asyncio.Future[dict[str, Any]]) -> None:
+        self.op = op
         self.ref = ref
         self.future = future
+
+
+class _Line(asyncio.Protocol):
+    """The socket: whole messages in, bytes out. No task stands between it and who waits."""
+
+    def __init__(
+        self, take: Callable[[dict[str, Any]], None], broken: Callable[[_Line], None]
+    ) -> None:
+        self._take = take
+        self._broken = broken
+        self._unpacker = Unpacker()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            messages = self._unpacker.feed(data)
+        except TradedeckError:
+            self.close()  # a line that talks nonsense ends like a broken one
+            return
+        for message in messages:
+            self._take(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._broken(self)
+
+    def write(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(data)
+
+    def close(self) -> None:
+        assert self._transport is not None
+        self._transport.close()
 
 
 class ExchangeClient:
@@ -51,8 +86,7 @@ class ExchangeClient:
         self._role = role
         self._on_push = on_push
         self._on_lost = on_lost
-        self._writer: asyncio.StreamWriter | None = None
-        self._reader_task: asyncio.Task[None] | None = None
+        self._line: _Line | None = None
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._next = 0
         self._out: list[bytes] = []
@@ -62,26 +96,24 @@ class ExchangeClient:
     @property
     def connected(self) -> bool:
         """Whether the line stands, as far as this side knows."""
-        return self._writer is not None
+        return self._line is not None
 
     async def connect(self) -> None:
         """Open the line and claim the role; raises UNAVAILABLE."""
+        line = _Line(self._take, self._broken)
         try:
-            reader, writer = await asyncio.open_unix_connection(str(self._path))
+            await asyncio.get_running_loop().create_unix_connection(lambda: line, str(self._path))
         except OSError as error:
             raise TradedeckError(
                 Code.UNAVAILABLE,
                 "the paper exchange does not answer",
                 hint="See `tradedeck status`: the supervisor restarts it.",
             ) from error
-        self._writer = writer
-        self._reader_task = asyncio.create_task(self._read(reader, writer), name="exchange")
+        self._line = line
         await self.request("hello", HELLO_TIMEOUT_S, role=self._role)
 
     async def close(self) -> None:
         """End the session."""
-        if self._reader_task is not None:
-            self._reader_task.cancel()
         self._drop()
 
     async def request(self, op: str, timeout_s: float = 2.0, **fields: Any) -> dict[str, Any]:
@@ -102,12 +134,12 @@ class ExchangeClient:
         """Queue a request whose reply `settle` collects; on the wire at the next `flush`."""
         if len(self._posted) >= POSTED_MAX:
             raise TradedeckError(Code.TOO_MANY, "too many requests were posted without settling")
-        self._posted.append(Posted(ref, self._enqueue(op, fields)))
+        self._posted.append(Posted(op, ref, self._enqueue(op, fields)))
 
     def flush(self) -> None:
         """Write everything queued at once."""
-        if self._writer is not None and self._out:
-            self._writer.write(b"".join(self._out))
+        if self._line is not None and self._out:
+            self._line.write(b"".join(self._out))
         self._out.clear()
 
     async def settle(self, timeout_s: float) -> tuple[list[Report], list[str], list[str]]:
@@ -117,9 +149,8 @@ class ExchangeClient:
         reports: list[Report] = []
         unknown: list[str] = []
         refused: list[str] = []
-        pending = [item.future for item in posted if not item.future.done()]
-        if pending:
-            await asyncio.wait(pending, timeout=timeout_s)
+        if posted and not posted[-1].future.done():  # replies come in order
+            await asyncio.wait([posted[-1].future], timeout=timeout_s)
         for item in posted:
             future = item.future
             if not future.done():
@@ -131,7 +162,7 @@ class ExchangeClient:
                 unknown.append(item.ref)
                 continue
             reply = future.result()
-            if "error" in reply:
+            if "error" in reply and item.op != "bar":  # no price at all: the engine left it out too
                 refused.append(str(reply["error"]))
                 unknown.append(item.ref)
             reports += [Report.from_body(body) for body in reply.get("reports", ())]
@@ -145,7 +176,7 @@ class ExchangeClient:
 
     def _enqueue(self, op: str, fields: dict[str, Any]) -> asyncio.Future[dict[str, Any]]:
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        if self._writer is None:
+        if self._line is None:
             future.set_exception(TradedeckError(Code.UNAVAILABLE, "the exchange is not connected"))
             future.exception()  # looked at: whoever settles reads it as unknown
             return future
@@ -154,18 +185,10 @@ class ExchangeClient:
         self._out.append(pack({"op": op, "re": self._next, **fields}))
         return future
 
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        unpacker = Unpacker()
-        try:
-            while data := await reader.read(READ_BYTES):
-                for message in unpacker.feed(data):
-                    self._take(message)
-        except (OSError, TradedeckError):
-            pass  # a broken line ends like a closed one: below
-        finally:
-            if self._writer is writer:
-                self._drop()
-                self._on_lost()
+    def _broken(self, line: _Line) -> None:
+        if self._line is line:
+            self._drop()
+            self._on_lost()
 
     def _take(self, message: dict[str, Any]) -> None:
         if "push" in message:
@@ -176,9 +199,9 @@ class ExchangeClient:
             future.set_result(message)
 
     def _drop(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
         waiting, self._waiting = self._waiting, {}
         for future in waiting.values():
             if not future.done():
