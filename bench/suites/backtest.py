@@ -2,7 +2,8 @@
 
 EMA 10/20 and 200/1000 always in the market, 10,000 units, half a basis point per fill, on a walk
 with a fixed seed. The final equity is held against a computation that shares no code with the
-engine. Yardsticks are others' figures for the same work on the same machine.
+engine. Yardsticks are other programs at the same rule on the same closes, in the same minute
+(bench/peers.py, in the environment of requirements/bench.txt that `make bench` makes).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -33,7 +35,9 @@ UNITS = 10_000
 OPENING = Decimal(1_000_000)
 FEE = Decimal("0.5") / 10_000
 START_S = 1_577_836_800
-OTHERS = "vectorbt 355,000 · backtesting.py 190,000 · backtrader 16,000 · freqtrade 12,000"
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = ROOT / "build/bench-venv/bin/python"
+PEERS_S = 400
 
 
 def say(name: str, value: float, unit: str, **more: object) -> None:
@@ -89,6 +93,22 @@ def spec_of(fast: int, slow: int) -> BacktestSpec:
     )
 
 
+def others(closes: Path, fast: int, slow: int) -> str:
+    """Bars per second of other programs, now and here."""
+    if not PEERS.exists():
+        return "no peers here: `make bench` installs them"
+    done = subprocess.run(
+        [str(PEERS), str(ROOT / "bench/peers.py"), str(closes), str(fast), str(slow)],
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        timeout=PEERS_S,
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return " · ".join(f"{peer['name']} {peer['bars_per_second']:,.0f}" for peer in found)
+
+
 def flatness(series: BarSeries) -> float:
     """Time of the last tenth of a run of EMA 10/20, over that of its first."""
     marks: list[float] = []
@@ -111,19 +131,30 @@ def main() -> None:
         began = time.perf_counter()
         series = read_bars(path, ["EURUSD"], lambda _name: tables.load("24x7"))["EURUSD"]
         took = time.perf_counter() - began
+        closes = Path(folder) / "closes"
+        with closes.open("wb") as file:
+            series.close.tofile(file)
+        beside = {pair: others(closes, *pair) for pair in ((10, 20), (200, 1000))}
     say("read 1,000,000 rows of CSV", took, "s", bound=3, places=2)
     base = peak_mb()
     for fast, slow, bound in ((10, 20, 300_000), (200, 1000, 600_000)):
         result = run_backtest(spec_of(fast, slow), series)
         name = f"EMA {fast}/{slow}, {result.orders:,} orders"
-        say(name, result.bars_per_second, "bars/s", bound=bound, better="more", yardstick=OTHERS)
+        say(
+            name,
+            result.bars_per_second,
+            "bars/s",
+            bound=bound,
+            better="more",
+            yardstick=beside[fast, slow],
+        )
         equity, orders = naive(series.close, fast, slow)
         off = abs(float(result.final_equity - equity))
         say(f"EMA {fast}/{slow}, equity against naive", off, "off", bound=0.01, places=4)
         say(f"EMA {fast}/{slow}, orders against naive", abs(result.orders - orders), "off", bound=0)
     say("peak memory above the data", peak_mb() - base, "MB", bound=300)
     ratio = flatness(series)
-    say("last tenth of the orders over the first", ratio, "x", bound=1.3, places=2)
+    say("cost per order, last tenth over first tenth", ratio, "x", bound=1.3, places=2)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tools import bench
+from bench import run as bench
 
 FIGURE = {"name": "x", "value": 2.0, "unit": "s"}
 
@@ -29,12 +30,16 @@ def test_a_missed_bound_fails_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench, "BENCHES", tmp_path)
+    monkeypatch.setattr(bench, "WRITTEN", tmp_path / "build" / "bench.json")
     (tmp_path / "one.py").write_text(
         'print(\'noise\'); print(\'{"name": "n", "value": 3, "unit": "s", "bound": 2}\')\n'
     )
     (tmp_path / "_helper.py").write_text("raise SystemExit(3)\n")
     assert bench.main([]) == 1
     assert "1 benches, 1 bounds missed" in capsys.readouterr().out
+    [figure] = json.loads((tmp_path / "build" / "bench.json").read_text())["figures"]
+    assert figure == {"bench": "one", "name": "n", "value": 3, "unit": "s", "bound": 2,
+                      "met": False}  # fmt: skip
     (tmp_path / "one.py").write_text('print(\'{"name": "n", "value": 1, "unit": "s"}\')\n')
     assert bench.main(["one"]) == 0
     # A name that is no bench has measured nothing.

@@ -1,10 +1,10 @@
-"""Runs every bench and prints each figure beside its yardstick.
+"""Runs every bench, prints each figure beside its bound and yardstick, and writes build/bench.json.
 
-A bench is a file in tools/benches. It runs in a process of its own, so that its memory is its
+A bench is a file in bench/suites. It runs in a process of its own, so that its memory is its
 own, and prints one JSON object per figure: name, value, unit, bound and whether more or less is
-better. What it is held against (figures of others, measured on the same machine) is `yardstick`.
+better. `yardstick` is what it is held against, measured in the same run.
 
-Usage: python tools/bench.py [name …]      exit code 1 when a bound is missed.
+Usage: python bench/run.py [name …]      exit code 1 when a bound is missed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHES = Path(__file__).resolve().parent / "benches"
+BENCHES = Path(__file__).resolve().parent / "suites"
+WRITTEN = ROOT / "build" / "bench.json"
 # A bench that takes longer hangs.
 SECONDS_MAX = 600
 
@@ -64,11 +65,15 @@ def main(arguments: Sequence[str]) -> int:
     known = sorted(path for path in BENCHES.glob("*.py") if not path.name.startswith("_"))
     chosen = [path for path in known if not arguments or path.stem in arguments]
     missed = 0
+    kept: list[dict[str, Any]] = []
     for bench in chosen:
         print(f"-- {bench.stem}", flush=True)
         for figure in figures(bench):
             missed += not met(figure)
+            kept.append({"bench": bench.stem, **figure, "met": met(figure)})
             print(line(figure), flush=True)
+    WRITTEN.parent.mkdir(exist_ok=True)
+    WRITTEN.write_text(json.dumps({"load": os.getloadavg(), "figures": kept}, indent=1) + "\n")
     print(f"bench: {len(chosen)} benches, {missed} bounds missed")
     return 1 if missed or not chosen else 0
 
