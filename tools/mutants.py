@@ -16,6 +16,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import mutants_processes
+
 ROOT = Path(__file__).resolve().parents[1]
 GATE = "tests/execution/test_gate.py"
 ENGINE = "tests/cases/test_engine_cases.py"
@@ -204,7 +206,8 @@ REST = [
         "inv_13",
     ),
 ]
-MUTANTS = CONTROLS + LINES + REST
+PROCESSES = [Mutant(*control) for control in mutants_processes.CONTROLS]
+MUTANTS = CONTROLS + LINES + REST + PROCESSES
 
 
 def run(source: Path, test: str, match: str) -> bool:
@@ -245,7 +248,9 @@ def main(wanted: list[str]) -> int:
             ignore=shutil.ignore_patterns("__pycache__", "static"),
         )
         for test in sorted({m.test for m in chosen}):
-            if not run(source, test, ""):
+            named = {m.match for m in chosen if m.test == test}
+            whole = "" in named
+            if not run(source, test, "" if whole else " or ".join(f"({m})" for m in named)):
                 sys.exit(f"{test} fails without any mutant")
         for mutant in chosen:
             living = lives(mutant, source)

@@ -16,7 +16,7 @@ from tests.api.plane import Plane, plane
 from tradedeck.api import desk
 from tradedeck.audit import service as audit
 from tradedeck.authority.envelope import Verifier
-from tradedeck.desired import parse
+from tradedeck.desired import parse, store
 from tradedeck.identity.types import Role
 from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.kernel.errors import Code, TradedeckError
@@ -261,6 +261,11 @@ async def due(p: Plane, seconds: int) -> None:
     p.clock.advance(seconds * NS_PER_S)
     turn = asyncio.create_task(desk.countdowns(p.context))
     await asyncio.sleep(0.15)
+    async with asyncio.timeout(20):  # on a busy machine one look takes its time
+        while await p.context.store.read(  # noqa: ASYNC110 - the store offers no event
+            lambda r: store.due(r, p.clock.now_ns())
+        ):
+            await asyncio.sleep(0.02)
     turn.cancel()
 
 
@@ -289,17 +294,66 @@ def test_what_waits_can_be_cancelled(play: Play):
 
 
 def test_what_waits_does_not_undo_what_came_in_between(play: Play):
+    """It is ended by the version that came first, at once, with whose it was."""
+
     async def scenario(p: Plane) -> None:
-        client = await p.client()
+        client, other = await p.client(), await p.client(Role.OPERATOR)
         await patch(client, LOOSER, reason="r", step_up=await p.code())
-        assert (await patch(client, TIGHTER)).json()["generation"] == 2
+        assert (await patch(other, TIGHTER)).json()["generation"] == 2
+        shown = (await client.get(CONFIG)).json()
+        assert shown["pending"] == []
+        (ended,) = shown["superseded"]
+        assert (ended["status"], ended["by"], ended["reason"]) == ("superseded", "t-admin", "r")
+        assert ended["ended_by"] == "t-operator"
+        assert ended["ended_why"] == "version 2 by t-operator took effect first"
+        assert ("desired:pending:supersede", "refused", "STALE_VERSION") in await outcomes(client)
         await due(p, 61)
         assert p.context.desired.generation == 2
         limits = (await document(client))["accounts"][0]["limits"]
         assert limits["order_value_max"] == "20000"
-        assert ("desired:pending:supersede", "refused", "STALE_VERSION") in await outcomes(client)
+        p.clock.advance(24 * 3_600 * NS_PER_S)
+        later = await p.client()
+        assert (await later.get(CONFIG)).json()["superseded"] == []
 
     play(scenario)
+
+
+@pytest.mark.parametrize("part", ["accounts", "traders"])
+def test_what_comes_back_under_its_name_is_held_against_the_limits_it_had(play: Play, part: str):
+    """Removing and adding again is no way around the rule of loosening."""
+
+    async def scenario(p: Plane) -> None:
+        client = await p.client()
+        whole = await document(client)
+        limits = {"order_value_max": "5000"}
+        name = whole[part][0]["id"]
+        whole[part][0]["limits"] = {**whole[part][0]["limits"], **limits}
+        assert (await put(client, whole, 1)).json()["generation"] == 2
+        kept = [dict(item) for item in whole["traders"]]
+        gone = {**whole, "traders": [], "accounts": []} if part == "accounts" else None
+        gone = gone or {**whole, "traders": []}
+        assert (await put(client, gone, 2)).json()["generation"] == 3
+        for number in range(3):  # other versions in between do not make it forgotten
+            other = {**gone, "scan_interval_s": str(40 + number)}
+            assert (await put(client, other, 3 + number)).json()["generation"] == 4 + number
+        back = {**whole, "traders": kept, "scan_interval_s": "42"}
+        items = [dict(item) for item in back[part]]
+        items[0]["limits"] = {**items[0]["limits"], "order_value_max": "9000"}
+        looser = {**back, part: items}
+        refused = await put(client, looser, 6)
+        assert (refused.status_code, refused.json()["code"]) == (403, "STEP_UP_REQUIRED")
+        path = f"{part}.{name}.limits.order_value_max"
+        assert refused.json()["errors"] == [{"path": path, "reason": "was 5000, would be 9000"}]
+        judged = (await client.post(f"{CONFIG}/diff", json={"document": looser})).json()
+        assert judged["needs_step_up"]
+        assert path in {change["path"] for change in judged["changes"]}
+        assert (await put(client, back, 6)).json()["generation"] == 7  # as it was: at once
+
+    play(scenario)
+
+
+async def put(client: httpx.AsyncClient, wanted: Any, base: int) -> httpx.Response:
+    return await client.put(CONFIG, json={"document": wanted}, headers={"if-match": f'"{base}"'})
 
 
 def test_the_wait_survives_a_restart(tmp_path: Path):

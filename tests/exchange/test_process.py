@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import pytest
 
-from tests.runner.harness import ROOT, check_chain, entries, state, until
+from tests.runner.harness import PROGRAM, check_chain, entries, state, until
 from tradedeck.adapters.brokers.paper.client import ExchangeClient
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.frames import Unpacker, pack
@@ -37,7 +37,7 @@ class Venue:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src")}
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROGRAM)}
         with (self.home / "out").open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tradedeck.exchange"],

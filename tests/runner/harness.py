@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+import tradedeck
 from tradedeck.adapters.bus import server
 from tradedeck.adapters.bus.nats import NatsBus
 from tradedeck.adapters.bus.types import Message
@@ -34,7 +35,8 @@ from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.signing import SigningKey
 
 T = TypeVar("T")
-ROOT = Path(__file__).resolve().parents[2]
+# The program that this test imports, which a mutant may have changed.
+PROGRAM = Path(tradedeck.__file__).resolve().parents[1]
 PAPER = {"TRADING_MODE": "paper", "PAPER_EXECUTION_ENABLED": "true"}
 WAIT_S = 20.0
 MINUTE = 60
@@ -244,7 +246,7 @@ class Rig:
                 else [sys.executable, "-m", f"tradedeck.{name}"]
             )
             given = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
-            given |= {"TRADEDECK_HOME": str(self.home), "PYTHONPATH": str(ROOT / "src")}
+            given |= {"TRADEDECK_HOME": str(self.home), "PYTHONPATH": str(PROGRAM)}
             with (self.home / "logs" / f"{name}.out").open("ab") as out:
                 self.procs[name] = subprocess.Popen(
                     argv, env=given | self.env | env, stdout=out, stderr=out, cwd=self.home

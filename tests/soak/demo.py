@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from tests.runner.harness import ROOT, until
+from tests.runner.harness import PROGRAM, until
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.ops.hostact import call
 from tradedeck.supervisor.demo import document
@@ -44,7 +44,7 @@ class Demo:
         (home / "demo.json").write_text('{"demo": true}')
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         environment |= {
-            "PYTHONPATH": str(ROOT / "src"),
+            "PYTHONPATH": str(PROGRAM),
             "TRADEDECK_HOME": str(home),
             "TRADEDECK_PORT": "0",
         }

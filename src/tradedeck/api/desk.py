@@ -19,7 +19,7 @@ from tradedeck.api.wire import ConfigChange, Receipt
 from tradedeck.audit.types import Act, Action, Result
 from tradedeck.authority.envelope import seal
 from tradedeck.desired import parse, rules, service, store
-from tradedeck.desired.diff import Change, Effect, diff, effect
+from tradedeck.desired.diff import Change, Effect, effect
 from tradedeck.desired.types import (
     Authority,
     Kind,
@@ -94,7 +94,8 @@ def _authority(
     wait_ns = int(context.settings.loosening_wait_s * NS_PER_S)
     may_loosen = may(wish.actor.role, Permission.CONFIG_LOOSEN)
     stepped_up = False
-    if wish.step_up and may_loosen and effect(diff(found.document, plain)) is Effect.LOOSEN:
+    loosens = effect(service.changes_of(write, found, plain)) is Effect.LOOSEN
+    if wish.step_up and may_loosen and loosens:
         identity.use_step_up(write, wish.step_up, actor=wish.actor, now_ns=now)
         stepped_up = True
     return Authority(may_loosen, stepped_up, wait_ns)

@@ -13,8 +13,8 @@ from tradedeck.api import desk
 from tradedeck.api.asking import ask
 from tradedeck.api.context import Context
 from tradedeck.api.wire_config import DraftTrader, FaultView, TraderPreview
-from tradedeck.desired import parse, rules
-from tradedeck.desired.diff import Effect, diff, effect
+from tradedeck.desired import parse, rules, service
+from tradedeck.desired.diff import Effect, effect
 from tradedeck.identity.types import Actor
 from tradedeck.kernel.clock import format_ns
 from tradedeck.kernel.errors import Code, Fault, TradedeckError
@@ -47,7 +47,8 @@ async def preview(context: Context, actor: Actor, draft: DraftTrader) -> TraderP
             FaultView(path=own_path(fault, place), reason=fault.reason) for fault in error.faults
         ]
         return TraderPreview(trader=draft.id, valid=False, code=error.code.value, errors=errors)
-    changes = diff(old, checked)
+    found_in = context.desired
+    changes = await context.store.read(lambda r: service.changes_of(r, found_in, checked))
     loosens = effect(changes) is Effect.LOOSEN
     body = next(item for item in checked["traders"] if item["id"] == draft.id)
     found = TraderPreview(

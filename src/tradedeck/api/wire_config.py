@@ -38,7 +38,9 @@ class Condition(BaseModel):
 
 
 class PendingView(BaseModel):
-    """An act that waits; `until` is null where it waits for a person's approval."""
+    """An act that waits, or waited in vain (then `ended_by` and `ended_why` are set); `until` is
+    null where it waits for a person's approval.
+    """
 
     id: str
     kind: PendingKind
@@ -50,6 +52,8 @@ class PendingView(BaseModel):
     by: str
     created_at: Instant
     until: Instant | None
+    ended_by: str
+    ended_why: str
 
 
 class PendingList(BaseModel):
@@ -70,6 +74,7 @@ class ConfigState(BaseModel):
     created_at: Instant
     conditions: list[Condition]
     pending: list[PendingView]
+    superseded: list[PendingView]
 
 
 class Candidate(Wire):

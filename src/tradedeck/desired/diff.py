@@ -43,6 +43,24 @@ def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     return sorted(_walk("", old, new), key=lambda change: change.path)
 
 
+def against(
+    changes: Iterable[Change], remembered: Mapping[str, Any], new: Mapping[str, Any]
+) -> list[Change]:
+    """`changes`, and every loosening of `new` against parts that are `remembered`: an account that
+    comes back under its own name is held against the limits it had, not against none.
+    """
+    found = list(changes)
+    told = {change.path for change in found}
+    for part in _KEYED:
+        before = {item[_KEYED[part]]: item for item in remembered.get(part) or []}
+        for item in new.get(part) or []:
+            name = item[_KEYED[part]]
+            if name in before:
+                loosened = _walk(f"{part}.{name}", before[name], item)
+                found += [c for c in loosened if c.effect is Effect.LOOSEN and c.path not in told]
+    return sorted(found, key=lambda change: change.path)
+
+
 def effect(changes: Iterable[Change]) -> Effect:
     """Of all together: one that loosens makes the whole a loosening."""
     found = {change.effect for change in changes}

@@ -2,7 +2,9 @@
 
 A version is made only on top of the one its author saw. What loosens a limit needs the right, a
 reason and a one-time code of the host, and then waits, cancellable, before it takes effect; what
-tightens or is neutral takes effect at once.
+tightens or is neutral takes effect at once. An account or trader that was removed and comes back is
+held against the limits it last had. A version that takes effect ends what waits on an older one, by
+name: nobody agreed to that loosening on top of the new version.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 from tradedeck.audit import service as audit
 from tradedeck.audit.types import Act, Action, Result, Who
 from tradedeck.desired import store
-from tradedeck.desired.diff import Change, Effect, diff, effect
+from tradedeck.desired.diff import Change, Effect, against, diff, effect
 from tradedeck.desired.document import Document
 from tradedeck.desired.types import (
     Kind,
@@ -97,6 +99,35 @@ def check_base(found: Version, base_generation: int | None) -> None:
         )
 
 
+def changes_of(read: ReadSession, found: Version, plain: Mapping[str, Any]) -> tuple[Change, ...]:
+    """What changes from the version in force, and what loosens against limits from before."""
+    remembered: dict[str, list[Any]] = {}
+    for part in ("accounts", "traders"):
+        present = {item["id"] for item in found.document.get(part) or []}
+        back = [i["id"] for i in plain.get(part) or [] if i["id"] not in present]
+        items = [store.last_with(read, part, name) for name in back]
+        remembered[part] = [item for item in items if item is not None]
+    return tuple(against(diff(found.document, plain), remembered, plain))
+
+
+def _supersede(write: WriteSession, made: Version, *, now_ns: int) -> None:
+    """End what waits on an older version, saying which came first and whose it was."""
+    for waiting in store.open_pending(write):
+        if waiting.kind is not PendingKind.CONFIG or waiting.base_generation >= made.generation:
+            continue
+        detail = f"version {made.generation} by {made.author} took effect first"
+        _finish(write, waiting.id, PendingStatus.SUPERSEDED, made.author, detail, now_ns)
+        act = Act(
+            Action.PENDING_EXPIRE,
+            waiting.who(),
+            waiting.id,
+            Result.REFUSED,
+            Code.STALE_VERSION.value,
+            detail,
+        )
+        audit.append(write, act, now_ns=now_ns)
+
+
 def apply(write: WriteSession, proposal: Proposal, *, now_ns: int) -> Outcome:
     """Put a document in force, or let it wait where it loosens.
 
@@ -106,7 +137,7 @@ def apply(write: WriteSession, proposal: Proposal, *, now_ns: int) -> Outcome:
     found = current(write)
     check_base(found, proposal.base_generation)
     plain = proposal.document.plain()
-    changes = tuple(diff(found.document, plain))
+    changes = changes_of(write, found, plain)
     if not changes:
         return Outcome(found, (), None, changed=False, audit="")
     if effect(changes) is Effect.LOOSEN:
@@ -166,6 +197,7 @@ def _commit(
     )
     record = audit.append(write, act, now_ns=now_ns)
     store.add_version(write, made)
+    _supersede(write, made, now_ns=now_ns)
     return Outcome(made, changes, None, changed=True, audit=record.correlation)
 
 
@@ -256,7 +288,7 @@ def propose_hand_edit(write: WriteSession, proposal: Proposal, *, now_ns: int) -
     """A hand edit of the runner's file: neutral and tightening apply, loosening asks a person."""
     found = current(write)
     check_base(found, proposal.base_generation)
-    changes = tuple(diff(found.document, proposal.document.plain()))
+    changes = changes_of(write, found, proposal.document.plain())
     if effect(changes) is not Effect.LOOSEN:
         return apply(write, proposal, now_ns=now_ns)
     waiting, record = _wait(
@@ -323,20 +355,10 @@ def decide(
         return None
     found = current(write)
     if found.generation != waiting.base_generation:
-        detail = f"version {found.generation} came in between"
-        _finish(write, waiting.id, PendingStatus.SUPERSEDED, "host", detail, now_ns)
-        act = Act(
-            Action.PENDING_EXPIRE,
-            waiting.who(),
-            waiting.id,
-            Result.REFUSED,
-            Code.STALE_VERSION.value,
-            detail,
-        )
-        audit.append(write, act, now_ns=now_ns)
+        _supersede(write, found, now_ns=now_ns)  # waited before versions ended what waits
         return None
     plain = document.plain()
-    changes = tuple(diff(found.document, plain))
+    changes = changes_of(write, found, plain)
     made = _version(found, plain, changes, Kind.PENDING, waiting.who(), waiting.reason, now_ns)
     act = Act(
         Action(waiting.body["action"]),
@@ -349,6 +371,7 @@ def decide(
     record = audit.append(write, act, now_ns=now_ns)
     store.add_version(write, made)
     _finish(write, waiting.id, PendingStatus.APPLIED, "host", "", now_ns)
+    _supersede(write, made, now_ns=now_ns)
     return Outcome(made, changes, None, changed=True, audit=record.correlation)
 
 

@@ -12,6 +12,7 @@ from tradedeck.desired.types import Kind, Pending, PendingKind, PendingStatus, V
 from tradedeck.kernel import canonical
 from tradedeck.store.sessions import ReadSession, Row, WriteSession
 
+PAGE = 50
 _OPEN = (PendingStatus.WAITING.value, PendingStatus.NEEDS_STEP_UP.value)
 
 
@@ -34,6 +35,42 @@ def history(read: ReadSession, *, before: int | None, limit: int) -> list[Versio
     if before is not None:
         statement = statement.where(desired_versions.c.generation < before)
     return [_version(row) for row in read.all(statement.limit(limit))]
+
+
+def last_with(read: ReadSession, part: str, name: str) -> Any:
+    """The account or trader (`part` is `accounts` or `traders`) of that name as the newest version
+    that had one has it; None where there never was one.
+    """
+    versions = desired_versions.c
+    named = canonical.encode({"id": name}).decode()[1:-1]
+    statement = (
+        select(versions.generation, versions.document)
+        .where(versions.document.contains(named, autoescape=True))
+        .order_by(versions.generation.desc())
+        .limit(PAGE)
+    )
+    page = read.all(statement)
+    while page:
+        for row in page:
+            for item in canonical.decode(row["document"]).get(part) or []:
+                if item["id"] == name:
+                    return item
+        page = read.all(statement.where(versions.generation < page[-1]["generation"]))
+    return None
+
+
+def overtaken(read: ReadSession, since_ns: int) -> list[Pending]:
+    """What waited in vain because another version came first, newest first."""
+    statement = (
+        select(pending_acts)
+        .where(
+            pending_acts.c.status == PendingStatus.SUPERSEDED.value,
+            pending_acts.c.decided_at_ns >= since_ns,
+        )
+        .order_by(pending_acts.c.decided_at_ns.desc())
+        .limit(20)
+    )
+    return [_pending(row) for row in read.all(statement)]
 
 
 def add_version(write: WriteSession, made: Version) -> None:

@@ -2252,6 +2252,8 @@ export interface components {
             pending: components["schemas"]["PendingView"][];
             /** Reason */
             reason: string;
+            /** Superseded */
+            superseded: components["schemas"]["PendingView"][];
         };
         /**
          * ConfigVersion
@@ -3695,7 +3697,8 @@ export interface components {
         PendingStatus: "needs_step_up" | "waiting" | "applied" | "cancelled" | "superseded" | "refused";
         /**
          * PendingView
-         * @description An act that waits; `until` is null where it waits for a person's approval.
+         * @description An act that waits, or waited in vain (then `ended_by` and `ended_why` are set); `until` is
+         *     null where it waits for a person's approval.
          */
         PendingView: {
             /** Base Generation */
@@ -3709,6 +3712,10 @@ export interface components {
              * @example 2026-11-20T14:00:00Z
              */
             created_at: string;
+            /** Ended By */
+            ended_by: string;
+            /** Ended Why */
+            ended_why: string;
             /** Id */
             id: string;
             kind: components["schemas"]["PendingKind"];

@@ -62,7 +62,7 @@ function applyDocument(next: DesiredDocument, changes: ConfigChange[], reason: s
   world.versions.unshift({ generation, created_at: new Date(world.now()).toISOString(), by: "A. Operator", reason, changes, role: "admin", digest: "ab12", kind: "apply", base_generation: generation - 1, document: next });
   if (loosening.length) {
     const until = new Date(Date.now() + 60_000).toISOString();
-    world.pending.push({ id: `pend-${generation}`, kind: "config", status: "waiting", base_generation: generation - 1, target: "config", until, changes: loosening, reason, by: "A. Operator", created_at: new Date().toISOString() });
+    world.pending.push({ id: `pend-${generation}`, kind: "config", status: "waiting", base_generation: generation - 1, target: "config", until, changes: loosening, reason, by: "A. Operator", created_at: new Date().toISOString(), ended_by: "", ended_why: "" });
     setTimeout(apply, 60_000);
     return json({ generation, audit_id, accepted: true, hold_until: until } satisfies Receipt, 202);
   }
@@ -255,7 +255,7 @@ on("POST", "/activate", ({ body }) => {
   const values = (body.params ?? strategy.presets.find((each) => each.id === body.preset)?.params ?? strategy.presets[1]?.params ?? {}) as Record<string, unknown>;
   return patchTrader(str(body.trader), { strategy: strategy.id, params: values }, `Switch ${str(body.trader)} to ${strategy.id}`);
 });
-on("GET", "/config", () => json({ document: world.document, generation: world.generation, observed_generation: world.observed, pending: world.pending, conditions: [
+on("GET", "/config", () => json({ document: world.document, generation: world.generation, observed_generation: world.observed, pending: world.pending, superseded: [], conditions: [
   { subject: "runner", type: "ConfigApplied", status: world.observed === world.generation ? "True" : "False", reason: world.observed === world.generation ? "APPLIED" : "WAITING", detail: `generation ${world.observed} in force`, at: new Date(world.now()).toISOString() },
   { subject: "feed/gold-frames", type: "Fresh", status: "False", reason: "STALE", detail: "no frame for 214 s, limit 60 s" },
   { subject: "account/paper-demo", type: "Armed", status: "True", reason: "PAPER", detail: "armed by the host's environment" },

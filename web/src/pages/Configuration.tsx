@@ -107,6 +107,12 @@ function Generations({ state }: { state: ConfigState }) {
         <Figure label="In force" value={same ? "Yes" : "Not yet"} tone={same ? "text-ok" : "text-warn"} />
         <Figure label="Waiting" value={state.pending?.length ? plural(state.pending.length, "change") : "None"} />
       </div>
+      {state.superseded?.map((each) => (
+        <div key={each.id} className="notice rounded-md border border-line px-3!">
+          <Mark shape="cross" tone="muted" /><b>Loosening by {each.by} did not take effect</b>
+          <span className="text-muted">{each.ended_why}{each.reason ? ` · its reason was: ${each.reason}` : ""}. Propose it again if it is still wanted.</span>
+        </div>
+      ))}
       {state.pending?.map((each) => {
         const left = each.until ? Date.parse(each.until) - now : null;
         const what = each.kind === "halt.clear" ? `Lifting ${each.target}` : "Loosening";

@@ -96,7 +96,7 @@ class NatsBus:
 
     @classmethod
     def of_home(cls, home: Path, user: str) -> NatsBus:
-        """The connection of `user` (api, runner, guard, exchange, worker) to the home's own server."""
+        """The connection of `user` (api, runner, guard, exchange, worker) to the home's server."""
         return cls(lambda: home_address(home, user), name=user)
 
     @property

@@ -34,7 +34,7 @@ from tradedeck.api.wire_config import (
 )
 from tradedeck.audit.types import Action
 from tradedeck.desired import parse, rules, service, store
-from tradedeck.desired.diff import Effect, diff, effect, merge_patch
+from tradedeck.desired.diff import Effect, effect, merge_patch
 from tradedeck.desired.document import Document
 from tradedeck.desired.types import Kind, Pending, Version
 from tradedeck.identity import service as identity
@@ -57,6 +57,7 @@ IfMatch = Annotated[
 ]
 Generation = Annotated[int, Path(ge=1, le=2**53)]
 PendingId = Annotated[str, Path(pattern="^pnd_[0-9a-z]{26}$")]
+SUPERSEDED_SHOWN_NS = 24 * 3_600 * NS_PER_S
 _TAG = re.compile(r'^(?:W/)?"?(\d{1,15})"?$')
 _DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
 
@@ -104,6 +105,8 @@ def _pending(waiting: Pending) -> PendingView:
         by=waiting.author,
         created_at=format_ns(waiting.created_at_ns),
         until=None if waiting.effective_at_ns is None else format_ns(waiting.effective_at_ns),
+        ended_by=waiting.decided_by,
+        ended_why=waiting.detail,
     )
 
 
@@ -125,8 +128,11 @@ def _version(version: Version) -> ConfigVersion:
 async def config(actor: Reader, ctx: Ctx, response: Response) -> ConfigState:
     """The document in force, the generation the runner applied, and what waits."""
     version = ctx.desired
+    since_ns = ctx.clock.now_ns() - SUPERSEDED_SHOWN_NS
 
-    def read(session: ReadSession) -> tuple[int, list[Condition], list[PendingView]]:
+    def read(
+        session: ReadSession,
+    ) -> tuple[int, list[Condition], list[PendingView], list[PendingView]]:
         return (
             readmodel.observed(session, ctx.settings.runner),
             [
@@ -141,9 +147,10 @@ async def config(actor: Reader, ctx: Ctx, response: Response) -> ConfigState:
                 for row in readmodel.conditions(session)
             ],
             [_pending(item) for item in store.open_pending(session)],
+            [_pending(item) for item in store.overtaken(session, since_ns)],
         )
 
-    observed, conditions, pending = await ctx.store.read(read)
+    observed, conditions, pending, superseded = await ctx.store.read(read)
     tag(response, version.generation)
     return ConfigState(
         generation=version.generation,
@@ -155,6 +162,7 @@ async def config(actor: Reader, ctx: Ctx, response: Response) -> ConfigState:
         created_at=format_ns(version.created_at_ns),
         conditions=conditions,
         pending=pending,
+        superseded=superseded,
     )
 
 
@@ -171,7 +179,7 @@ async def config_schema(actor: Reader) -> Response:
 @router.post("/config/validate")
 async def validate(body: Candidate, actor: Reader, ctx: Ctx) -> ConfigDiff:
     """Whether a document would be accepted; every fault with its path. Changes nothing."""
-    return _judge(ctx, body, ctx.desired)
+    return await _judge(ctx, body, ctx.desired)
 
 
 @router.post("/config/diff")
@@ -184,11 +192,11 @@ async def compare(body: DiffRequest, actor: Reader, ctx: Ctx) -> ConfigDiff:
     if body.generation is not None:
         number = body.generation
         other = await ctx.store.read(lambda r: service.version(r, number))
-        return _judge(ctx, Candidate(document=dict(other.document)), against)
-    return _judge(ctx, body, against)
+        return await _judge(ctx, Candidate(document=dict(other.document)), against)
+    return await _judge(ctx, body, against)
 
 
-def _judge(ctx: Context, body: Candidate, against: Version) -> ConfigDiff:
+async def _judge(ctx: Context, body: Candidate, against: Version) -> ConfigDiff:
     try:
         document = rules.read(tree_of(body), ctx.library)
     except TradedeckError as error:
@@ -199,7 +207,8 @@ def _judge(ctx: Context, body: Candidate, against: Version) -> ConfigDiff:
             code=error.code.value,
             errors=[FaultView(path=f.path, reason=f.reason) for f in error.faults],
         )
-    changes = diff(against.document, document.plain())
+    plain = document.plain()
+    changes = await ctx.store.read(lambda r: service.changes_of(r, against, plain))
     loosens = effect(changes) is Effect.LOOSEN
     return ConfigDiff(
         valid=True,
