@@ -20,6 +20,7 @@ def fill(
     fee: str = "1",
     stop: str | None = None,
     balance: str = "1000",
+    multiplier: str = "1",
 ) -> Execution:
     return Execution(
         "a",
@@ -33,6 +34,7 @@ def fill(
         5,
         D(balance),
         None if stop is None else D(stop),
+        D(multiplier),
     )
 
 
@@ -63,6 +65,14 @@ def test_a_round_trip_with_a_scale_in_and_a_scale_out():
         "r_multiple": "-0.0200",
         "equity": "996",
     }
+
+
+def test_the_risk_of_a_contract_is_as_large_as_its_multiplier():
+    """Two contracts of 50 units each, stopped out: the loss is what was risked, R is -1."""
+    trip, _ = book(None, fill("2", "100", stop="95", fee="0", multiplier="50"))
+    _, row = book(trip, fill("-2", "95", realised="-500", fee="0", multiplier="50"))
+    assert row is not None
+    assert (row["pnl"], row["r_multiple"]) == ("-500", "-1.0000")
 
 
 def test_a_fill_through_zero_closes_one_and_opens_the_other():

@@ -167,7 +167,8 @@ def test_an_empty_home_is_signals_only(up: Callable[..., Up]) -> None:
     deck = up()
     assert deck.serving() < FIRST_200_S * BUSY_FACTOR
     deck.until(lambda: any(line.startswith("Sign in: http://localhost:") for line in deck.lines))
-    deck.running("nats", "api", "exchange", "runner")
+    deck.running("nats", "api", "runner")
+    assert "exchange" not in deck.processes()  # nothing can execute: nobody needs a venue
     deck.until(lambda: deck.status()["mode"] == "signals")
     status = deck.status()
     assert status["execution_capable_accounts"] == 0

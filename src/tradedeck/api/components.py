@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from tradedeck.api.context import Context
+from tradedeck.api.pull import EXCHANGE
 from tradedeck.kernel.clock import NS_PER_MS
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.projections.apply import last_event
@@ -29,13 +30,21 @@ _STATES: Final = {
     "stopped": "down",
     "ended": "down",
 }
+VENUE_PROCESS: Final = "exchange"
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 async def components(context: Context) -> list[dict[str, Any]]:
     """Every part."""
     processes = await asyncio.to_thread(_processes, context.settings.run_path / "processes.json")
-    return [*processes, *_sources(context), await _store(context), _bus(context), _streams(context)]
+    venue = any(item["id"] == f"process/{VENUE_PROCESS}" for item in processes)
+    return [
+        *processes,
+        *_sources(context, venue=venue),
+        await _store(context),
+        _bus(context),
+        _streams(context),
+    ]
 
 
 def _processes(path: Path) -> list[dict[str, Any]]:
@@ -77,13 +86,15 @@ def _rss(pid: int) -> float | None:
     return round(pages * _PAGE / 1_000_000, 1)
 
 
-def _sources(context: Context) -> list[dict[str, Any]]:
+def _sources(context: Context, *, venue: bool) -> list[dict[str, Any]]:
     now = context.clock.now_ns()
     found: list[dict[str, Any]] = []
     for name, state in sorted(context.live.sources.items()):
         silent = state.seen_ns is None or now - state.seen_ns > SILENT_NS
         behind = max(0, state.head - state.seq)
-        if state.stopped is not None:
+        if name == EXCHANGE and not venue and state.seen_ns is None:
+            word, detail = "idle", "paper execution is not enabled on this host"
+        elif state.stopped is not None:
             word, detail = "down", f"not trusted: {state.stopped}"
         elif silent:
             word, detail = "unknown" if state.seen_ns is None else "down", state.problem

@@ -120,6 +120,8 @@ def _trip(book: Book, event: Event, body: dict[str, Any], order: Row | None) -> 
             time_ns=fill["time_ns"],
             balance=Decimal(body["balance"]),
             stop=None if stop is None else Decimal(stop),
+            # Entries of before it was journaled are of instruments that have none.
+            multiplier=Decimal(body["position"].get("multiplier") or 1),
         ),
     )
     if closed is not None:

@@ -4,7 +4,7 @@ Formulas
     entry price = Σ(quantity x price) / Σ quantity over the fills that increased
     exit price  = the same over the fills that reduced
     pnl         = Σ postings of its fills (realised P&L and fees, as the ledger has them)
-    R           = |entry price - planned stop| x quantity, the risk taken at entry
+    R           = |entry price - planned stop| x quantity x multiplier, the risk taken at entry
     r_multiple  = pnl / R; none where no stop was planned
     outcome     = win | loss | flat by the sign of pnl
 A fill through zero closes one trip and opens the next; its fee is split by quantity.
@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradedeck.kernel.canonical import decimal_text
-from tradedeck.trading.money import ZERO, ledger_round
+from tradedeck.trading.money import ONE, ZERO, ledger_round
 
 _PRICE = Decimal("0.00000001")
 _RATIO = Decimal("0.0001")
@@ -71,6 +71,7 @@ class Execution:
     time_ns: int
     balance: Decimal
     stop: Decimal | None = None
+    multiplier: Decimal = ONE
 
 
 def book(trip: OpenTrade | None, fill: Execution) -> tuple[OpenTrade | None, dict[str, Any] | None]:
@@ -125,7 +126,9 @@ def _enter(trip: OpenTrade, fill: Execution, quantity: Decimal) -> None:
 
 def _row(trip: OpenTrade, fill: Execution) -> dict[str, Any]:
     entry, left = trip.entry_value / trip.entered, trip.exit_value / trip.left
-    risk = abs(entry - trip.stop) * trip.entered if trip.stop is not None else ZERO
+    risk = ZERO
+    if trip.stop is not None:
+        risk = abs(entry - trip.stop) * trip.entered * fill.multiplier
     pnl = trip.net
     outcome = "win" if pnl > 0 else "loss" if pnl < 0 else "flat"
     return {

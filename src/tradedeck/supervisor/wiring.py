@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 
 from tradedeck.adapters.bus.server import Prepared
+from tradedeck.execution.arming import Mode, ceiling_mode
+from tradedeck.kernel.errors import TradedeckError
 from tradedeck.supervisor import environment
 from tradedeck.supervisor.given import Given
 from tradedeck.supervisor.types import Spec
+
+
+def _paper(values: Mapping[str, str]) -> bool:
+    """Whether the host lets accounts execute on paper; without it nobody needs a paper venue."""
+    try:
+        return ceiling_mode(values) is Mode.PAPER
+    except TradedeckError:  # the runner's boot fails on it, and says why
+        return False
 
 
 def specs(given: Given, nats: Prepared, *, cycles: int) -> list[Spec]:
@@ -41,7 +52,7 @@ def specs(given: Given, nats: Prepared, *, cycles: int) -> list[Spec]:
             silent_s_max=given.watchdog_s,
         ),
         own("api", 1),
-        own("exchange", 1),
+        *([own("exchange", 1)] if _paper(values) else []),
         replace(own("runner", 0), needs=after_api, finishes=cycles > 0),
         replace(own("worker", 0), lazy=True),
     ]

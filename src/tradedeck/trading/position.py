@@ -73,6 +73,7 @@ class Position:
             "trader": self.trader,
             "quantity": decimal_text(self.quantity),
             "cost": decimal_text(self.cost),
+            "multiplier": decimal_text(multiplier),
             "average_price": None if average is None else decimal_text(average),
             "realised": decimal_text(self.realised),
             "opened_ns": self.opened_ns,
