@@ -22,7 +22,8 @@ PAGES = [
     "/orders", "/orders?tab=positions", "/orders?tab=fills", "/orders?tab=trades",
     "/orders?tab=ledger", "/backtests", "/config", "/config?tab=raw", "/config?tab=versions",
     "/config?tab=conditions", "/operations", "/operations?tab=feeds", "/operations?tab=logs",
-    "/operations?tab=metrics", "/audit",
+    "/operations?tab=metrics", "/audit", "/audit?outcome=failed",
+    "/traders/apple-ema?tab=performance",
 ]  # fmt: skip
 SERIOUS = {"serious", "critical"}
 
@@ -87,6 +88,21 @@ def test_a_page_keeps_nobody_out_and_fits_the_smallest_phone(
         })""")
         == []
     )
+
+
+def test_the_sign_in_page_keeps_nobody_out_and_fits_the_smallest_phone(
+    new_page: Callable[..., Page], axe: str, complaints: list[str]
+) -> None:
+    page = new_page(anonymous=True, reduced_motion="reduce")
+    page.goto("/sign-in")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert both_themes(page, axe) == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    wide = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    assert page.evaluate(wide) is False
+    # Chromium itself reports that nobody is signed in.
+    assert all("401" in text for text in complaints), complaints
+    complaints.clear()
 
 
 @pytest.mark.parametrize("key", ["Shift+K", "Control+k", "?"])
@@ -236,3 +252,77 @@ def test_inv_16_a_frozen_runner_is_shown_as_unknown_and_nothing_stays_green(
     finally:
         os.kill(frozen, signal.SIGCONT)
     expect(rail).to_contain_text("4 running")
+
+
+@pytest.mark.parametrize("tab", ["orders", "fills", "ledger"])
+def test_a_book_is_read_on_to_what_is_older(page: Page, deck: Deck, tab: str) -> None:
+    whole = [str(row["seq"]) for row in deck.get(f"/{tab}?limit=500")["items"]]
+    # The pages are the API's own, only shorter than the books of this short run.
+    page.route(
+        f"**/api/v1/{tab}?*",
+        lambda route: route.continue_(url=re.sub("limit=200", "limit=2", route.request.url)),
+    )
+    page.goto(f"/orders?tab={tab}")
+    settled(page)
+    rows = page.get_by_role("region", name=tab.capitalize()).locator("tbody tr")
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Older").click()
+    expect(rows).to_have_count(min(4, len(whole)))
+    expect(page.get_by_text("The newest 4")).to_be_visible()
+
+
+def test_the_choice_of_orders_is_made_by_the_api(page: Page, deck: Deck) -> None:
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(r.url) if "/api/v1/orders?" in r.url else None)
+    page.goto("/orders")
+    settled(page)
+    page.get_by_role("button", name="Filled", exact=True).click()
+    until(lambda: any("status=FILLED%2CPARTIALLY_FILLED" in url for url in asked), "the question")
+    cells = page.get_by_role("region", name="Orders", exact=True).locator("tbody tr")
+    expect(cells.filter(has_text="Filled")).to_have_count(
+        len(deck.get("/orders?status=FILLED,PARTIALLY_FILLED&limit=200")["items"])
+    )
+
+
+def test_the_audit_is_filtered_by_the_api_and_verified(page: Page) -> None:
+    page.goto("/audit")
+    settled(page)
+    table = page.get_by_role("region", name="Audit")
+    with page.expect_response(lambda r: "act=runner%3Areplay%3Aset" in r.url):
+        page.get_by_label("Act", exact=True).select_option("runner:replay:set")
+    expect(table.locator("tbody tr").first).to_contain_text("Replay set")
+    expect(table.locator("tbody tr").filter(has_text="Session open")).to_have_count(0)
+    page.get_by_label("Search the audit").fill("no such record")
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+    expect(page).to_have_url(re.compile("q=no"))
+    page.get_by_role("button", name="Clear the filters").click()
+    expect(table.locator("tbody tr").filter(has_text="Session open").first).to_be_visible()
+    page.get_by_role("button", name="Verify").click()
+    expect(page.get_by_text(re.compile(r"chain holds over \d+ records"))).to_be_visible()
+
+
+def test_the_command_center_tells_orders_regime_and_what_was_before(page: Page, deck: Deck) -> None:
+    orders = deck.get(f"/accounts/{ACCOUNT}/execution")["orders"]
+    page.goto("/")
+    settled(page)
+    main = page.locator("main")
+    expect(main.get_by_text(f"{orders} orders")).to_be_visible()
+    expect(main.get_by_text("Market ", exact=False).first).to_be_visible()
+    expect(main.get_by_role("heading", name="Execution")).to_be_visible()
+    # Of before this page was opened: the stream starts at the snapshot.
+    expect(
+        main.get_by_text("Configuration 1 applied").or_(main.get_by_text("Filled")).first
+    ).to_be_visible()
+
+
+def test_one_crosshair_points_at_both_charts(page: Page) -> None:
+    page.goto("/")
+    settled(page)
+    charts = page.locator("main .u-over")
+    expect(charts).to_have_count(2)
+    caption = page.locator("figcaption").filter(has_text="Orders")
+    expect(caption).to_contain_text("filled,")
+    charts.first.hover(position={"x": 200, "y": 40})
+    expect(caption).to_contain_text(re.compile(r"from 20\d\d-"))
+    page.mouse.move(0, 0)
+    expect(caption).not_to_contain_text(re.compile(r"from 20\d\d-"))

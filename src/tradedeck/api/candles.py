@@ -6,7 +6,9 @@ carry a price each, and the answer says where its candles come from.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -14,13 +16,16 @@ from typing import Any, Final
 import structlog
 
 from tradedeck.adapters.calendars import tables as calendars
+from tradedeck.api.snapshot import symbol_calendars
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.marketdata.series import BarSeries
 from tradedeck.marketdata.sources import PREFIX, load
+from tradedeck.readmodels.desired import by_id
+from tradedeck.readmodels.status import Facts
 from tradedeck.trading.calendar import SessionTable
 from tradedeck.trading.instrument import CATALOGUE
 
-FILES_MAX: Final = 8
+SERIES_MAX: Final = 16
 FILE_BYTES_MAX: Final = 64 * 1024 * 1024  # a larger one is not read for a picture
 Key = tuple[str, str, str | None, int]
 log = structlog.get_logger(__name__)
@@ -44,7 +49,7 @@ class Candles:
         with self._lock:  # two charts of one file read it once
             if key not in self._series:
                 self._series[key] = _read(source, instrument, interval, calendar)
-                while len(self._series) > FILES_MAX:
+                while len(self._series) > SERIES_MAX:
                     self._series.popitem(last=False)
             self._series.move_to_end(key)
             return self._series[key]
@@ -94,3 +99,19 @@ def bars(series: BarSeries, first: int, last: int) -> list[dict[str, Any]]:
         }
         for index in range(first, last)
     ]
+
+
+KEPT: Final = Candles()
+
+
+async def of_trader(facts: Facts, spec: Mapping[str, Any]) -> BarSeries | None:
+    """The bars of a trader's instrument from its feed; None where its source cannot be read."""
+    feed = by_id(facts.document, "feeds").get(str(spec.get("feed")), {})
+    instrument = str(spec.get("instrument"))
+    return await asyncio.to_thread(
+        KEPT.series,
+        str(feed.get("source")),
+        instrument,
+        feed.get("interval"),
+        symbol_calendars(facts).get(instrument) or None,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from tradedeck.audit.tables import audit
 from tradedeck.kernel import canonical
@@ -36,14 +36,40 @@ def add(session: WriteSession, row: dict[str, Any]) -> tuple[int, str]:
 
 
 def page(
-    session: ReadSession, *, before_seq: int | None, limit: int, filters: Mapping[str, str]
+    session: ReadSession,
+    *,
+    before_seq: int | None,
+    limit: int,
+    filters: Mapping[str, str],
+    text: str = "",
+    from_ns: int | None = None,
+    to_ns: int | None = None,
 ) -> list[Mapping[str, Any]]:
-    """Newest first, below `before_seq`; `filters` are equalities on columns."""
+    """Newest first, below `before_seq`.
+
+    Args:
+        session: of the store.
+        before_seq: the cursor.
+        limit: at most so many.
+        filters: equalities on columns.
+        text: part of who, what, on what, why or the audit id, in any case.
+        from_ns: not before it.
+        to_ns: before it.
+    """
     statement = select(audit).order_by(audit.c.seq.desc()).limit(limit)
     if before_seq is not None:
         statement = statement.where(audit.c.seq < before_seq)
     for name, value in filters.items():
         statement = statement.where(audit.c[name] == value)
+    if text:
+        searched = ("actor", "action", "target", "reason", "code", "correlation")
+        statement = statement.where(
+            or_(*(audit.c[name].icontains(text, autoescape=True) for name in searched))
+        )
+    if from_ns is not None:
+        statement = statement.where(audit.c.at_ns >= from_ns)
+    if to_ns is not None:
+        statement = statement.where(audit.c.at_ns < to_ns)
     return list(session.all(statement))
 
 

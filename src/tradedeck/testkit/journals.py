@@ -168,6 +168,7 @@ class TradingDay:
             created_ns=self.time_ns,
             decision_price=Decimal(price),
             status=Status(status),
+            sent_at_ns=None if status == "DENIED" else self.journal.at_ns,
         )
         if status == "DENIED":
             self.journal.append(

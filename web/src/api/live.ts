@@ -60,7 +60,7 @@ export function reduceLive(live: Live, action: LiveAction): Live {
 
 /** Which reads an event makes old. `status` belongs to every one and is not listed. */
 export function touched(kind: string): string[] {
-  if (kind.startsWith("order.")) return kind === "order.filled" ? ["orders", "order", "fills", "positions", "trades", "ledger", "bars", "performance"] : ["orders", "order", "bars"];
+  if (kind.startsWith("order.")) return kind === "order.filled" ? ["orders", "order", "fills", "positions", "trades", "ledger", "bars", "performance", "execution"] : ["orders", "order", "bars", "execution"];
   switch (kind) {
     case "equity": return ["equity", "limits", "positions"];
     case "decision": return ["decisions", "bars", "memory"];

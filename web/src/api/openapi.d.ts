@@ -44,6 +44,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/{account}/execution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Account Execution
+         * @description Orders along the trading clock, what became of them, how fast and how dear they were.
+         */
+        get: operations["account_execution_api_v1_accounts__account__execution_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/accounts/{account}/limits": {
         parameters: {
             query?: never;
@@ -76,6 +96,26 @@ export interface paths {
          * @description Figures with their formulas.
          */
         get: operations["account_performance_api_v1_accounts__account__performance_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account}/regime": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Account Regime
+         * @description Rising, falling or turbulent: spans over the newest bars of what the account trades.
+         */
+        get: operations["account_regime_api_v1_accounts__account__regime_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -572,6 +612,26 @@ export interface paths {
          * @description Committed events as they happen; with `Last-Event-ID` (or `after`) without a gap.
          */
         get: operations["events_api_v1_events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Event History
+         * @description What happened, newest first; `seq` is the one of the stream.
+         */
+        get: operations["event_history_api_v1_events_history_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2531,6 +2591,37 @@ export interface components {
             points: components["schemas"]["EquityPoint"][];
         };
         /**
+         * EventPage
+         * @description Newest first.
+         */
+        EventPage: {
+            /** Items */
+            items: components["schemas"]["EventView"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * EventView
+         * @description A committed entry, as the stream sends it.
+         */
+        EventView: {
+            /**
+             * At
+             * @example 2026-11-20T14:00:00Z
+             */
+            at: string;
+            /** Body */
+            body: {
+                [key: string]: unknown;
+            };
+            /** Kind */
+            kind: string;
+            /** Seq */
+            seq: number;
+            /** Source */
+            source: string;
+        };
+        /**
          * Exchange
          * @description How the paper exchange treats an account.
          */
@@ -2562,6 +2653,51 @@ export interface components {
             spread_bps: string;
             /** Volume Share Max */
             volume_share_max?: string | null;
+        };
+        /**
+         * Execution
+         * @description How orders of an account went; the newest 20,000 of the running lap of a replay.
+         */
+        Execution: {
+            /** Account */
+            account: string;
+            /** Buckets */
+            buckets: components["schemas"]["ExecutionBucket"][];
+            /** Filled */
+            filled: number;
+            /** Last Minute */
+            last_minute: number;
+            /** Latency Ms P50 */
+            latency_ms_p50: number | null;
+            /** Latency Ms P95 */
+            latency_ms_p95: number | null;
+            /** Orders */
+            orders: number;
+            /** Refused */
+            refused: number;
+            /** Slippage Bp */
+            slippage_bp: number | null;
+            /** Width S */
+            width_s: number;
+            /** Working */
+            working: number;
+        };
+        /**
+         * ExecutionBucket
+         * @description Orders decided from `time` on, for one width.
+         */
+        ExecutionBucket: {
+            /** Filled */
+            filled: number;
+            /** Other */
+            other: number;
+            /** Refused */
+            refused: number;
+            /**
+             * Time
+             * @example 2026-11-20T14:00:00Z
+             */
+            time: string;
         };
         /**
          * FaultView
@@ -3994,6 +4130,43 @@ export interface components {
             verdict: string;
         };
         /**
+         * Regime
+         * @description What a bar belongs to.
+         * @enum {string}
+         */
+        Regime: "rising" | "falling" | "turbulent" | "unknown";
+        /**
+         * RegimeSpan
+         * @description Consecutive bars of one regime, from the first close to the last.
+         */
+        RegimeSpan: {
+            /**
+             * End
+             * @example 2026-11-20T14:00:00Z
+             */
+            end: string;
+            regime: components["schemas"]["Regime"];
+            /**
+             * Start
+             * @example 2026-11-20T14:00:00Z
+             */
+            start: string;
+        };
+        /**
+         * RegimeView
+         * @description What the market of an account's traders was doing; `formula` says how it was told.
+         */
+        RegimeView: {
+            /** Account */
+            account: string;
+            /** Formula */
+            formula: string;
+            /** Instruments */
+            instruments: string[];
+            /** Spans */
+            spans: components["schemas"]["RegimeSpan"][];
+        };
+        /**
          * ReplayChange
          * @description What to change of a replay; at least one.
          */
@@ -4816,6 +4989,93 @@ export interface operations {
             };
         };
     };
+    account_execution_api_v1_accounts__account__execution_get: {
+        parameters: {
+            query?: {
+                points?: number;
+            };
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     account_limits_api_v1_accounts__account__limits_get: {
         parameters: {
             query?: never;
@@ -4919,6 +5179,91 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Performance"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    account_regime_api_v1_accounts__account__regime_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegimeView"];
                 };
             };
             /** @description The request could not be understood */
@@ -5331,6 +5676,10 @@ export interface operations {
                 outcome?: components["schemas"]["Result"] | null;
                 actor?: string | null;
                 audit_id?: string | null;
+                /** @description Part of who, what, on what, why or the audit id. */
+                q?: string;
+                from?: string | null;
+                to?: string | null;
             };
             header?: never;
             path?: never;
@@ -7715,6 +8064,94 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    event_history_api_v1_events_history_get: {
+        parameters: {
+            query?: {
+                /** @description One or several kinds; without it, all that a person calls an event. */
+                kind?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
                 };
             };
             /** @description The request could not be understood */

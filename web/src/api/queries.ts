@@ -1,9 +1,9 @@
 /* Every read of the API as a query: key, path, and how long it may be trusted. */
-import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, send } from "./http";
 import type {
-  Alert, AuditRecord, Backtest, BacktestResult, ComponentHealth, ConfigState, ConfigVersion, ConfigVersionFull, DataSource, Decision, EquitySeries, Fill,
-  Headroom, JsonSchema, LedgerPosting, LogLine, Order, OrderDetail, Page, Performance, Position, PresetReport, Session, Status,
+  Alert, AuditRecord, Backtest, BacktestResult, ComponentHealth, ConfigState, ConfigVersion, ConfigVersionFull, DataSource, Decision, EquitySeries, Execution, Fill,
+  Headroom, JsonSchema, LedgerPosting, LiveEvent, LogLine, Order, OrderDetail, Page, Performance, Position, PresetReport, RegimeSeries, Session, Status,
   Strategy, Trade, TraderBars, TraderPreview,
 } from "./types";
 
@@ -32,6 +32,20 @@ function reportOf(raw: RawReport): PresetReport {
     metrics: Object.entries(first.figures).map(([name, value]) => ({ name, label: figureNames[name] ?? name.replaceAll("_", " "), value: name === "max_drawdown" && value != null ? -Math.abs(value) : value, unit: ratios.has(name) ? "ratio" : "number", formula: "" })),
   };
 }
+
+export interface AuditFilter { q?: string; act?: string; outcome?: string }
+type PageOf<T> = Omit<Page<T>, "next_cursor"> & { next_cursor?: string | number | null };
+/** A book that is read on from its newest page; what was read stays and is refreshed with it. */
+const book = <T>(name: string, path: string, filter: Record<string, string | undefined>, limit = 200) =>
+  infiniteQueryOptions({
+    queryKey: [name, "book", filter],
+    queryFn: ({ pageParam, signal }) => get<PageOf<T>>(path, { ...filter, limit, cursor: pageParam }, signal),
+    initialPageParam: null as string | number | null,
+    getNextPageParam: (last) => last.next_cursor ?? null,
+    select: (data) => data.pages.flatMap((page) => page.items),
+    placeholderData: keepPreviousData,
+    staleTime: 500,
+  });
 
 export interface OrderFilter { trader?: string; status?: string; limit?: number }
 
@@ -70,12 +84,17 @@ export const queries = {
   orders: (filter: OrderFilter) =>
     queryOptions({ queryKey: ["orders", filter], queryFn: ({ signal }) => getList<Order>("/orders", { limit: 200, ...filter }, signal), staleTime: 500 }),
   order: (id: string) => queryOptions({ queryKey: ["order", id], queryFn: ({ signal }) => get<OrderDetail>(`/orders/${id}`, {}, signal), staleTime: 500 }),
-  fills: (filter: OrderFilter) =>
-    queryOptions({ queryKey: ["fills", filter], queryFn: ({ signal }) => getList<Fill>("/fills", { limit: 200, ...filter }, signal), staleTime: 500 }),
-  trades: (filter: OrderFilter) =>
-    queryOptions({ queryKey: ["trades", filter], queryFn: ({ signal }) => getList<Trade>("/trades", { limit: 200, ...filter }, signal), staleTime: 500 }),
-  ledger: (filter: OrderFilter) =>
-    queryOptions({ queryKey: ["ledger", filter], queryFn: ({ signal }) => getList<LedgerPosting>("/ledger", { limit: 200, ...filter }, signal), staleTime: 500 }),
+  orderBook: (filter: { trader?: string; status?: string }) => book<Order>("orders", "/orders", filter),
+  fillBook: (filter: { trader?: string }) => book<Fill>("fills", "/fills", filter),
+  tradeBook: (filter: { trader?: string }) => book<Trade>("trades", "/trades", filter),
+  ledgerBook: () => book<LedgerPosting>("ledger", "/ledger", {}),
+  auditBook: (filter: AuditFilter) => book<AuditRecord>("audit", "/audit", { ...filter }, 100),
+  execution: (account: string) =>
+    queryOptions({ queryKey: ["execution", account], queryFn: ({ signal }) => get<Execution>(`/accounts/${account}/execution`, {}, signal), staleTime: 2_000, refetchInterval: 10_000 }),
+  regime: (account: string) =>
+    queryOptions({ queryKey: ["regime", account], queryFn: ({ signal }) => get<RegimeSeries>(`/accounts/${account}/regime`, {}, signal), staleTime: 5_000, refetchInterval: 5_000 }),
+  history: (limit = 60) =>
+    queryOptions({ queryKey: ["history", limit], queryFn: ({ signal }) => getList<LiveEvent>("/events/history", { limit }, signal), staleTime: 60_000 }),
   positions: () => queryOptions({ queryKey: ["positions"], queryFn: ({ signal }) => getList<Position>("/positions", {}, signal), staleTime: 500 }),
   alerts: () => queryOptions({ queryKey: ["alerts"], queryFn: ({ signal }) => getList<Alert>("/alerts", {}, signal), staleTime: 1_000 }),
   components: () => queryOptions({ queryKey: ["components"], queryFn: ({ signal }) => getList<ComponentHealth>("/health/components", {}, signal), refetchInterval: 3_000 }),

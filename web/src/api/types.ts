@@ -3,7 +3,7 @@
    journal entries, which the document leaves open. Decimals are strings, ratios 0..1. */
 import type { components } from "./openapi";
 
-type Schemas = components["schemas"];
+export type Schemas = components["schemas"];
 type Narrow<T, N> = Omit<T, keyof N> & N;
 
 export type Dec = string;
@@ -70,6 +70,9 @@ export interface BarMark {
 export interface TraderBars { bars: Bar[]; marks: BarMark[] }
 export type EquityPoint = Schemas["EquityPoint"];
 export type EquitySeries = Schemas["EquitySeries"];
+export type Execution = Schemas["Execution"];
+export type Regime = Schemas["Regime"];
+export type RegimeSeries = Schemas["RegimeView"];
 export type Metric = Schemas["Metric"];
 export type Performance = Schemas["Performance"];
 export type Headroom = Schemas["Headroom"];

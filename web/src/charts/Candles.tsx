@@ -1,8 +1,8 @@
 /* Prices with what the trader wanted, sent and got. A bar can be chosen by pointer or by arrow keys. */
-import { useEffect, useMemo, useRef } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { CandlestickSeries, ColorType, createChart, createSeriesMarkers, CrosshairMode, LineSeries, LineStyle, type IChartApi, type ISeriesApi, type ISeriesMarkersPluginApi, type SeriesMarker, type Time, type UTCTimestamp } from "lightweight-charts";
 import type { Bar, BarMark, Decision } from "~/api/types";
-import { num, price, quantity } from "~/lib/format";
+import { num, number, price, quantity } from "~/lib/format";
 import { parse, tradingTime } from "~/lib/time";
 import { usePalette, type Palette } from "./theme";
 
@@ -25,14 +25,26 @@ export function inputLines(decisions: Decision[]): Line[] {
   }
   return [...lines.values()].slice(0, 6);
 }
+interface Merged { at: UTCTimestamp; side: BarMark["side"]; denied: boolean; quantity: number }
+/** One mark per bar, side and kind: a reversal closes and opens in two orders, and is one move. */
+export function mergeMarks(marks: BarMark[]): Merged[] {
+  const merged = new Map<string, Merged>();
+  for (const mark of marks) {
+    if (mark.kind !== "fill" && mark.kind !== "denied") continue;
+    const at = seconds(mark.time), denied = mark.kind === "denied";
+    const known = merged.get(`${at}${mark.side}${denied}`);
+    const size = num(mark.quantity) ?? 0;
+    if (known) known.quantity += size;
+    else merged.set(`${at}${mark.side}${denied}`, { at, side: mark.side, denied, quantity: size });
+  }
+  return [...merged.values()].sort((a, b) => a.at - b.at);
+}
 function markers(marks: BarMark[], palette: Palette, chosen: number | null): SeriesMarker<Time>[] {
-  const list = marks
-    .filter((mark) => mark.kind === "fill" || mark.kind === "denied")
-    .map((mark): SeriesMarker<Time> => {
-      const buy = mark.side === "BUY";
-      if (mark.kind === "denied") return { time: seconds(mark.time), position: buy ? "belowBar" : "aboveBar", shape: "square", color: palette.warn, text: "denied", size: 0.8 };
-      return { time: seconds(mark.time), position: buy ? "belowBar" : "aboveBar", shape: buy ? "arrowUp" : "arrowDown", color: palette.accent, text: `${buy ? "+" : "−"}${quantity(mark.quantity)}`, size: 1 };
-    });
+  const list = mergeMarks(marks).map((mark): SeriesMarker<Time> => {
+    const buy = mark.side === "BUY";
+    if (mark.denied) return { time: mark.at, position: buy ? "belowBar" : "aboveBar", shape: "square", color: palette.warn, text: "denied", size: 0.8 };
+    return { time: mark.at, position: buy ? "belowBar" : "aboveBar", shape: buy ? "arrowUp" : "arrowDown", color: palette.accent, text: `${buy ? "+" : "−"}${quantity(mark.quantity)}`, size: 1 };
+  });
   if (chosen != null) list.push({ time: chosen as UTCTimestamp, position: "aboveBar", shape: "circle", color: palette.text, size: 0.6 });
   return list.sort((a, b) => Number(a.time) - Number(b.time));
 }
@@ -49,6 +61,7 @@ export function Candles({ bars, marks, decisions, chosen, onChoose, height = 420
   const palette = usePalette();
   const lines = useMemo(() => inputLines(decisions), [decisions]);
   const lineKey = lines.map((line) => `${line.name}${line.onPrice}`).join("|");
+  const [hovered, setHovered] = useState<number | null>(null);
   const chosenAt = chosen ? seconds(chosen) : null;
   useEffect(() => {
     choose.current = onChoose;
@@ -83,6 +96,7 @@ export function Candles({ bars, marks, decisions, chosen, onChoose, height = 420
       const time = event.time == null ? undefined : timesRef.current.get(Number(event.time));
       if (time) choose.current(time);
     });
+    made.subscribeCrosshairMove((event) => setHovered(event.time == null ? null : Number(event.time)));
     return () => {
       drawn.clear();
       made.remove();
@@ -107,7 +121,8 @@ export function Candles({ bars, marks, decisions, chosen, onChoose, height = 420
   }, [bars, marks, lines, palette, chosenAt, lineKey]);
 
   const at = chosen ? bars.findIndex((bar) => seconds(bar.time) === chosenAt) : bars.length - 1;
-  const bar = bars[at < 0 ? bars.length - 1 : at];
+  const bar = (hovered == null ? undefined : bars.find((each) => seconds(each.time) === hovered)) ?? bars[at < 0 ? bars.length - 1 : at];
+  const valueAt = (line: Line) => (bar ? line.points.find((point) => point.time === seconds(bar.time))?.value : undefined);
   return (
     <div
       role="group" tabIndex={0} aria-label={`${label}. Arrow keys choose a bar. ${bar ? `${tradingTime(bar.time)}: open ${price(bar.open)}, high ${price(bar.high)}, low ${price(bar.low)}, close ${price(bar.close)}.` : ""}`}
@@ -121,7 +136,7 @@ export function Candles({ bars, marks, decisions, chosen, onChoose, height = 420
     >
       <div className="flex flex-wrap items-center gap-x-4 gap-y-0.5 py-1.5 text-11 text-muted">
         {bar && <span><span className="text-text">{tradingTime(bar.time)}</span> · O {price(bar.open)} · H {price(bar.high)} · L {price(bar.low)} · C <span className={Number(bar.close) >= Number(bar.open) ? "text-up" : "text-down"}>{price(bar.close)}</span></span>}
-        {lines.map((line, index) => <span key={line.name} className="state"><i className="h-0.5 w-3" style={{ background: [palette["chart-1"], palette["chart-3"], palette["chart-4"], palette["chart-2"], palette.muted, palette.faint][index % 6] }} />{line.name.replaceAll("_", " ")}</span>)}
+        {lines.map((line, index) => <span key={line.name} className="state"><i className="h-0.5 w-3" style={{ background: [palette["chart-1"], palette["chart-3"], palette["chart-4"], palette["chart-2"], palette.muted, palette.faint][index % 6] }} />{line.name.replaceAll("_", " ")} {valueAt(line) != null && <span className="text-text">{number(valueAt(line), { maxDigits: Math.abs(valueAt(line) ?? 0) < 1 ? 4 : 2 })}</span>}</span>)}
       </div>
       <div ref={holder} style={{ height }} aria-hidden="true" />
       <p className="pt-1 text-right text-11 text-faint">Chart by <a className="text-faint! underline!" href="https://www.tradingview.com/" target="_blank" rel="noreferrer">TradingView</a></p>

@@ -4,18 +4,21 @@ import uPlot from "uplot";
 import type { EquityPoint } from "~/api/types";
 import { compact, drawdown, money, percent } from "~/lib/format";
 import { parse, tradingTime } from "~/lib/time";
+import { syncBy } from "./sync";
 import { usePalette, withAlpha, type Palette } from "./theme";
 
 export interface ChartMark { at: number; label: string; tone: "accent" | "warn" | "bad" }
+/** A stretch of time behind the curve, in seconds; hatched where it is a warning, never colour alone. */
+export interface ChartBand { from: number; to: number; hatched: boolean }
 /** Equity takes the upper 70 %, drawdown the lower 26 %. */
 const SPLIT = 0.3;
 
-function options(palette: Palette, width: number, height: number, marks: () => ChartMark[], onMove: (index: number | null) => void): uPlot.Options {
+function options(palette: Palette, width: number, height: number, marks: () => ChartMark[], bands: () => ChartBand[], sync: string | undefined, onMove: (index: number | null) => void): uPlot.Options {
   const font = '11px "Inter Variable", Inter, sans-serif';
   const axis = { stroke: palette.faint, font, ticks: { show: false } };
   return {
     width, height, pxAlign: 1, legend: { show: false }, padding: [10, 0, 0, 0],
-    cursor: { y: false, points: { size: 6, fill: palette["chart-1"] }, drag: { x: true, y: false, setScale: true } },
+    cursor: { y: false, points: { size: 6, fill: palette["chart-1"] }, drag: { x: true, y: false, setScale: true }, ...(sync ? { sync: syncBy(sync) } : {}) },
     scales: {
       x: { time: true },
       e: { range: (_, min, max) => { const span = max - min || Math.abs(max) * 0.01 || 1; return [min - span * (SPLIT / (1 - SPLIT)) - span * 0.04, max + span * 0.03]; } },
@@ -49,7 +52,7 @@ function options(palette: Palette, width: number, height: number, marks: () => C
     ],
     hooks: {
       setCursor: [(u) => onMove(u.cursor.idx ?? null)],
-      drawClear: [],
+      drawClear: [(u) => drawBands(u, bands(), palette)],
       draw: [(u) => {
         const { ctx, bbox } = u;
         const ratio = devicePixelRatio;
@@ -87,10 +90,41 @@ function options(palette: Palette, width: number, height: number, marks: () => C
   };
 }
 
-export function EquityChart({ points, marks = [], height = 280, currency, label }: { points: Pick<EquityPoint, "time" | "equity" | "drawdown">[]; marks?: ChartMark[]; height?: number; currency: string; label: string }) {
+function drawBands(u: uPlot, bands: ChartBand[], palette: Palette) {
+  const { ctx, bbox } = u;
+  const [left, right] = [bbox.left, bbox.left + bbox.width];
+  const height = bbox.height * (1 - SPLIT);
+  ctx.save();
+  for (const band of bands) {
+    const from = Math.max(left, u.valToPos(band.from, "x", true)), to = Math.min(right, u.valToPos(band.to, "x", true));
+    if (to - from < 1) continue;
+    ctx.fillStyle = withAlpha(band.hatched ? palette.warn : palette.faint, band.hatched ? 0.07 : 0.1);
+    ctx.fillRect(from, bbox.top, to - from, height);
+    if (!band.hatched) continue;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(from, bbox.top, to - from, height);
+    ctx.clip();
+    ctx.strokeStyle = withAlpha(palette.warn, 0.28);
+    ctx.lineWidth = devicePixelRatio;
+    ctx.beginPath();
+    // From the left edge of the plot, so that neighbouring bands share one hatching.
+    for (let x = left - height; x < to; x += 8 * devicePixelRatio) {
+      ctx.moveTo(x, bbox.top + height);
+      ctx.lineTo(x + height, bbox.top);
+    }
+    ctx.stroke();
+    ctx.restore();
+  }
+  ctx.restore();
+}
+
+export function EquityChart({ points, marks = [], bands = [], height = 280, currency, label, sync, onRange }: { points: Pick<EquityPoint, "time" | "equity" | "drawdown">[]; marks?: ChartMark[]; bands?: ChartBand[]; height?: number; currency: string; label: string; sync?: string; onRange?: (from: number, to: number) => void }) {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);
   const marksRef = useRef(marks);
+  const bandsRef = useRef(bands);
+  const rangeRef = useRef(onRange);
   const palette = usePalette();
   const [hover, setHover] = useState<number | null>(null);
   const id = useId();
@@ -108,13 +142,19 @@ export function EquityChart({ points, marks = [], height = 280, currency, label 
   const dataRef = useRef(data);
   useEffect(() => {
     marksRef.current = marks;
+    bandsRef.current = bands;
+    rangeRef.current = onRange;
     dataRef.current = data;
     plot.current?.setData(data);
-  }, [data, marks]);
+  }, [data, marks, bands, onRange]);
   useEffect(() => {
     const element = holder.current;
     if (!element) return undefined;
-    const made = new uPlot(options(palette, element.clientWidth, height, () => marksRef.current, setHover), dataRef.current, element);
+    const made = new uPlot(options(palette, element.clientWidth, height, () => marksRef.current, () => bandsRef.current, sync, setHover), dataRef.current, element);
+    (made.hooks.setScale ??= []).push((u, key) => {
+      const { min, max } = u.scales.x ?? {};
+      if (key === "x" && min != null && max != null) rangeRef.current?.(min, max);
+    });
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
     observer.observe(element);
@@ -123,7 +163,7 @@ export function EquityChart({ points, marks = [], height = 280, currency, label 
       made.destroy();
       plot.current = null;
     };
-  }, [palette, height]);
+  }, [palette, height, sync]);
   const index = hover ?? data[0].length - 1;
   const at = data[0][index];
   const summary = at == null ? "No data." : `${tradingTime(at * 1000)} · ${money(data[1]?.[index])} ${currency} · ${drawdown(data[2]?.[index])} below the peak`;
@@ -138,8 +178,8 @@ export function EquityChart({ points, marks = [], height = 280, currency, label 
         plot.current.setCursor({ left: plot.current.valToPos(data[0][next] ?? 0, "x"), top: 10 });
       }}
     >
+      <figcaption id={id} className="h-4 text-right text-11 text-muted"><span className="sr-only">{label}: </span><span aria-live="off">{hover == null ? <span className="sr-only">{summary}</span> : summary}</span></figcaption>
       <div ref={holder} className="min-w-0 overflow-hidden" style={{ height }} aria-hidden="true" />
-      <figcaption id={id} className="flex h-5 items-end text-11 text-muted"><span className="sr-only">{label}: </span><span aria-live="off">{hover == null ? <span className="sr-only">{summary}</span> : summary}</span></figcaption>
     </figure>
   );
 }

@@ -82,7 +82,7 @@ export function LogView({ filter, height = 480 }: { filter: LogFilter; height?: 
                 <span className={cx("w-12 flex-none", colors[line.level])}>{line.level === "warning" ? "warn" : line.level}</span>
                 <span className="w-20 flex-none truncate text-muted">{line.process}</span>
                 <span className={line.level === "error" ? "text-bad" : undefined}>{line.event}</span>
-                <span className="text-faint">{Object.entries(line.fields ?? {}).filter(([name]) => name !== "order").map(([name, value]) => `${name}=${show(value)}`).join(" ")}</span>
+                <span className="text-faint">{Object.entries(line.fields ?? {}).filter(([name, value]) => name !== "order" && value !== "" && value != null).map(([name, value]) => `${name}=${show(value)}`).join(" ")}</span>
                 {order && <Link to="/orders" search={{ order }}>{order}</Link>}
               </div>
             );

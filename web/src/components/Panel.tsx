@@ -25,7 +25,7 @@ export function Panel({ title, note, end, className, id, children }: PanelProps)
 }
 
 interface QueryPanelProps<T> extends Omit<PanelProps, "children"> {
-  query: UseQueryResult<T>;
+  query: Pick<UseQueryResult<T>, "data" | "error" | "isError" | "isStale" | "dataUpdatedAt"> & { refetch: () => unknown };
   deadlineMs?: number;
   skeleton?: ReactNode;
   children: (data: T) => ReactNode;

@@ -64,7 +64,7 @@ function ProfitSegment({ status }: { status: Status }) {
   const used = bound ? Math.max(0, -total) / bound : null;
   return (
     <Link to="/" className="seg text-text" title={bound ? `Day loss limit ${number(bound)} ${account.currency}` : "No day loss limit set"}>
-      <b className={toneClass[tone(total)]}>{delta(total)} {account.currency}</b>
+      <b className={toneClass[tone(total)]}>{delta(total)}<span className="hide-phone"> {account.currency}</span></b>
       {bound ? <span className="mt-1.5 block"><Meter ratio={used} label="Day loss limit used" /></span> : <small>today · no limit</small>}
     </Link>
   );
@@ -77,7 +77,7 @@ function ReconcileSegment({ status }: { status: Status }) {
   return (
     <div className="seg" title={status.reconcile.detail ?? undefined}>
       <b className={toneText[verdict.tone]}>{verdict.word}</b>
-      <small>{checked ? `checked ${duration(now - checked)} ago` : "not checked"}</small>
+      <small>{checked ? <><span className="hide-phone">checked </span>{duration(now - checked)} ago</> : "not checked"}</small>
     </div>
   );
 }
@@ -110,7 +110,7 @@ function AlertSegment({ status }: { status: Status }) {
   return (
     <Link to="/" hash="alerts" className="seg text-text">
       <b className={unacknowledged ? "text-warn" : undefined}>{unacknowledged ? plural(unacknowledged, "alert") : "No alerts"}</b>
-      <small>{unacknowledged && oldest ? `open ${duration(now - oldest)}` : "all acknowledged"}</small>
+      <small>{unacknowledged && oldest ? `open ${duration(now - oldest)}` : <><span className="hide-phone">all acknowledged</span><span className="only-phone">none open</span></>}</small>
     </Link>
   );
 }

@@ -50,7 +50,7 @@ export function describe(event: LiveEvent): TimelineItem {
     case "order.rejected": case "order.unknown":
       return { ...base, shape: event.kind === "order.unknown" ? "question" : "cross", tone: event.kind === "order.unknown" ? "unknown" : "bad", title: `Order ${event.kind === "order.unknown" ? "outcome unknown" : "rejected"}: ${codeWords(text(body.reason))}`, detail: join(order.trader, order.instrument, typeof body.order === "string" ? body.order : ""), trader, order: text(order.id) || text(body.order) };
     case "order.cancelled": case "order.expired": case "order.cancel_requested": case "order.replaced":
-      return { ...base, title: `Order ${event.kind.slice(6).replace("_", " ")}`, detail: join(body.reason, body.by, typeof body.order === "string" ? body.order : order.id), order: text(order.id) || text(body.order) };
+      return { ...base, title: `Order ${event.kind.slice(6).replace("_", " ")}`, detail: join(body.reason ? codeWords(text(body.reason)) : "", body.by, typeof body.order === "string" ? body.order : order.id), order: text(order.id) || text(body.order) };
     case "strategy.swapped":
       return { ...base, shape: "square", tone: "accent", title: `Strategy changed: ${text(body.old)} → ${text(body.new)}`, detail: join(body.trader, `generation ${text(body.generation)}`), trader };
     case "config.applied":

@@ -17,7 +17,7 @@ export function safe(status: Status, limits: Headroom[] | undefined): Verdict {
   if (halted) return { question, answer: halted.level === "halted" ? "Halted" : halted.level === "pause" ? "Entries paused" : "Reduce only", detail: `${halted.scope} · ${halted.by}`, ...warn, act: "kill" };
   const closest = closestFirst(limits ?? [])[0];
   const ratio = closest ? (usedRatio(closest) ?? 0) : 0;
-  const detail = closest ? `Closest limit: ${limitName(closest).toLowerCase()}, ${usedText(closest, status.accounts[0]?.currency)} used` : limits ? "No limit is set" : "Limits not read yet";
+  const detail = closest ? `${limitName(closest)} is closest: ${usedText(closest, status.accounts[0]?.currency)}` : limits ? "No limit is set" : "Limits not read yet";
   if (ratio > 1) return { question, answer: "Limit exceeded", detail, ...bad, act: "kill" };
   if (status.mode === "signals") return { question, answer: "Yes, signals only", detail: "No account can execute; every order is refused", ...good };
   if (status.mode === "blocked") return { question, answer: "Blocked", detail: status.mode_reasons.map(codeWords).join(", ") || "A condition is unmet", ...warn, link: { to: "/operations", label: "see why" } };

@@ -41,22 +41,25 @@ export function NodeForm({ schema, root, value, path, errors, strategies, onChan
     const child = childSchema(known, root, name, map[name], map, strategies);
     const control = controlOf(resolve(child, root));
     const nested = (isMap(map[name]) && control !== "text") || (Array.isArray(map[name]) && (map[name] as unknown[]).some(isMap));
-    return { name, child, nested };
-  });
+    // A list of objects is a section of its own, also while it is empty.
+    const objects = control === "list" && controlOf(resolve(resolve(child, root).items ?? {}, root)) === "object";
+    return { name, child, nested: nested || objects };
+  }).filter(({ name }) => path !== "" || name !== "version");
   const plain = children.filter((each) => !each.nested);
   return (
     <div className="flex flex-col gap-3">
       {plain.length > 0 && (
         <div className="grid grid-cols-1 gap-x-4 gap-y-3 md:grid-cols-2 lg:grid-cols-3">
-          {plain.map(({ name, child }) => <SchemaField key={name} name={name} schema={child} root={root} value={map[name]} required={(known.required ?? []).includes(name)} error={errors[at(name)]} onChange={set(name)} disabled={disabled || name === "version"} />)}
+          {plain.map(({ name, child }) => <SchemaField key={name} name={name} schema={child} root={root} value={map[name]} required={(known.required ?? []).includes(name)} error={errors[at(name)]} onChange={set(name)} disabled={disabled} />)}
         </div>
       )}
       {children.filter((each) => each.nested).map(({ name, child }) => {
-        const inner = map[name];
+        const inner = map[name] ?? [];
         if (Array.isArray(inner)) {
           return (
             <section key={name}>
               <h3 className="flex items-baseline gap-2 border-b border-line pb-1.5 text-13 font-semibold">{words(name)}<span className="text-11 font-normal text-muted">{plural(inner.length, "entry", "entries")}</span></h3>
+              {inner.length === 0 && <p className="py-2 text-12 text-muted">None{name === "instruments" ? ": those of the built-in catalogue are known. One of your own is added in the raw view." : "; one is added in the raw view."}</p>}
               {inner.map((item, index) => (
                 <Fold key={titleOf(item, index)} title={titleOf(item, index)} note={noteOf(item)} wrong={Object.keys(errors).some((each) => each.startsWith(`${at(name)}/${index}`))}>
                   <NodeForm schema={resolve(child, root).items ?? infer(item)} root={root} value={item} path={`${at(name)}/${index}`} errors={errors} strategies={strategies} disabled={disabled} onChange={(next) => set(name)(inner.map((each, at2) => (at2 === index ? next : each)))} />
@@ -73,7 +76,7 @@ export function NodeForm({ schema, root, value, path, errors, strategies, onChan
 function Fold({ title, note, wrong, open, children }: { title: string; note?: string; wrong?: boolean; open?: boolean; children: React.ReactNode }) {
   return (
     <details className="group border-b border-line py-1" open={open || wrong || undefined}>
-      <summary className="flex h-8 list-none items-center gap-3 text-12 select-none"><span className="text-faint transition-transform group-open:rotate-90" aria-hidden="true">›</span><b className="ident">{title}</b><span className="truncate text-muted">{note}</span>{wrong && <span className="ml-auto text-bad">refused values</span>}</summary>
+      <summary className="flex h-8 list-none items-center gap-3 text-12 select-none"><span className="text-faint transition-transform group-open:rotate-90" aria-hidden="true">›</span><b className="ident">{title}</b><span className="ident truncate text-muted">{note}</span>{wrong && <span className="ml-auto text-bad">refused values</span>}</summary>
       <div className="border-l border-line py-2 pl-4">{children}</div>
     </details>
   );

@@ -33,18 +33,22 @@ function apply() {
   document.querySelector('meta[name="theme-color"]')?.setAttribute("content", root.dataset.theme === "light" ? "#ffffff" : "#0f1216");
 }
 export function setPrefs(change: Partial<Prefs>) {
-  current = { ...current, ...change };
+  current = { ...load(), ...change };
   try {
     localStorage.setItem(KEY, JSON.stringify(current));
   } catch {
     // A browser that refuses storage keeps the choice for this page only.
   }
+  tell();
+}
+function tell() {
   apply();
   listeners.forEach((listener) => listener());
 }
 export function startPrefs() {
   apply();
-  matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => setPrefs({}));
+  // The system's theme is nobody's choice: it is shown, not stored over what another tab chose.
+  matchMedia("(prefers-color-scheme: light)").addEventListener("change", tell);
 }
 const subscribe = (listener: () => void) => {
   listeners.add(listener);

@@ -1,6 +1,7 @@
 /* The API of contract, answered from the world in the browser. Failures are sentinel inputs:
    token `used`/`expired`, trader id or reason `fail`, strategy parameter 13, log search `boom`. */
-import type { AuditRecord, BacktestRequest, BacktestResult, ConfigChange, DesiredDocument, LogLine, Metric, Receipt, TraderPreview, TraderSpec } from "~/api/types";
+import type { AuditRecord, BacktestRequest, BacktestResult, ConfigChange, DesiredDocument, Execution, LogLine, Metric, Receipt, RegimeSeries, TraderPreview, TraderSpec } from "~/api/types";
+import { isNoteworthy } from "~/api/live";
 import { workingOrder } from "~/api/states";
 import { infer } from "~/forms/DocumentForm";
 import { catalogue } from "./catalogue";
@@ -356,7 +357,27 @@ const levels = ["debug", "info", "warning", "error"];
 const logFilter = (query: URLSearchParams) => (line: LogLine) =>
   (!query.get("process") || line.process === query.get("process")) && levels.indexOf(line.level) >= levels.indexOf(query.get("level") ?? "debug") && (!query.get("q") || JSON.stringify(line).toLowerCase().includes((query.get("q") ?? "").toLowerCase()));
 on("GET", "/logs", ({ query }) => query.get("q") === "boom" ? problem(500, "INTERNAL", "Something broke", "The log reader failed.") : items(world.logs.filter(logFilter(query)).slice(-Number(query.get("limit") ?? 500))));
-on("GET", "/audit", ({ query }) => items(world.audit.slice(0, Number(query.get("limit") ?? 100))));
+on("GET", "/audit", ({ query }) => {
+  const wanted = (name: string) => query.get(name) ?? "";
+  return items(world.audit.filter((record) => (!wanted("act") || record.act === wanted("act")) && (!wanted("outcome") || record.outcome === wanted("outcome")) && JSON.stringify(record).toLowerCase().includes(wanted("q").toLowerCase())).slice(0, Number(query.get("limit") ?? 100)));
+});
+on("GET", "/audit/verify", () => json({ ok: true, records: world.audit.length, head: "ab12", broken_at: null, detail: "" }));
+on("GET", "/events/history", ({ query }) => items(world.events.filter((event) => isNoteworthy(event.kind)).slice(-Number(query.get("limit") ?? 60)).reverse()));
+on("GET", "/accounts/:id/execution", ({ params }) => {
+  const buckets = new Map<string, Execution["buckets"][number]>();
+  for (const order of world.orders) {
+    const time = `${order.created.slice(0, 7)}-01T00:00:00Z`;
+    const bucket = buckets.get(time) ?? { time, filled: 0, refused: 0, other: 0 };
+    bucket[order.status === "FILLED" ? "filled" : order.status === "DENIED" ? "refused" : "other"] += 1;
+    buckets.set(time, bucket);
+  }
+  const count = (name: "filled" | "refused") => [...buckets.values()].reduce((sum, bucket) => sum + bucket[name], 0);
+  return json({ account: params.id ?? "", width_s: 2_629_800, buckets: [...buckets.values()].sort((a, b) => a.time.localeCompare(b.time)), orders: world.orders.length, filled: count("filled"), refused: count("refused"), working: world.orders.filter((order) => workingOrder[order.status]).length, last_minute: 4, latency_ms_p50: 2.1, latency_ms_p95: 6.4, slippage_bp: 1.8 } satisfies Execution);
+});
+on("GET", "/accounts/:id/regime", ({ params }) => {
+  const at = (share: number) => world.equity[Math.floor((world.equity.length - 1) * share)]?.time ?? world.barTime;
+  return json({ account: params.id ?? "", instruments: ["AAPL", "GOOG", "IBM", "MSFT"], formula: "Index of the instruments against its mean, volatility against its median.", spans: [{ start: at(0), end: at(0.5), regime: "rising" }, { start: at(0.5), end: at(0.8), regime: "falling" }, { start: at(0.8), end: at(1), regime: "turbulent" }] } satisfies RegimeSeries);
+});
 
 function stream(start: (write: (text: string) => void) => () => void, signal?: AbortSignal | null): Response {
   const encoder = new TextEncoder();

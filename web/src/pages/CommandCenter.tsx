@@ -1,10 +1,10 @@
-import { lazy, Suspense, useMemo } from "react";
+import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { acknowledge } from "~/api/acts";
 import { useConnection, useEvents } from "~/api/live";
 import { queries } from "~/api/queries";
-import type { AccountStatus, Alert, AuditRecord, EquityPoint, Fill, LiveEvent, Status } from "~/api/types";
+import type { AccountStatus, Alert, AuditRecord, EquityPoint, LiveEvent, Regime, RegimeSeries, Status } from "~/api/types";
 import { useMay, useStatus } from "~/components/hooks";
 import { closestFirst, limitName, usedRatio, usedText } from "~/components/headroom";
 import { Panel, QueryPanel } from "~/components/Panel";
@@ -16,14 +16,15 @@ import { Timeline } from "~/components/Timeline";
 import * as verdicts from "~/components/verdicts";
 import { useNow } from "~/lib/clock";
 import { cx } from "~/lib/cx";
-import { codeWords, delta, drawdown, duration, money, num, number, percent, plural, position, price, tone, toneClass, words } from "~/lib/format";
+import { basisPoints, codeWords, delta, drawdown, duration, integer, millis, money, num, number, percent, plural, position, price, tone, toneClass, words } from "~/lib/format";
 import { usePrefs } from "~/lib/prefs";
 import { clock, moment, parse, tradingTime } from "~/lib/time";
 import { Empty, Figure, Meter, Segmented, Skeleton, SkeletonRows, Sparkline } from "~/ui/Bits";
 import { Button } from "~/ui/Button";
 import { Mark } from "~/ui/Mark";
-import type { ChartMark } from "~/charts/EquityChart";
+import type { ChartBand, ChartMark } from "~/charts/EquityChart";
 
+const Throughput = lazy(() => import("~/charts/Throughput").then((module) => ({ default: module.Throughput })));
 const EquityChart = lazy(() => import("~/charts/EquityChart").then((module) => ({ default: module.EquityChart })));
 
 export function CommandCenter() {
@@ -38,6 +39,7 @@ export function CommandCenter() {
       <div className="grid grid-cols-1 gap-6 xl:grid-cols-[minmax(0,1fr)_312px]">
         <div className="flex min-w-0 flex-col gap-6">
           {account ? <Equity status={status as Status} account={account} /> : <Panel title="Equity"><Empty title="No account yet">An account comes with the configuration; the demo has one of 100,000 USD on paper.</Empty></Panel>}
+          {account && <ExecutionPanel account={account.id} />}
           <Traders query={statusQuery} />
           <div className="grid grid-cols-1 gap-6 md:grid-cols-2">
             <Positions />
@@ -132,6 +134,11 @@ function Equity({ status, account }: { status: Status; account: AccountStatus })
   const alerts = useQuery(queries.alerts()).data;
   const audit = useQuery(queries.audit()).data;
   const points = query.data?.points;
+  const execution = useQuery(queries.execution(account.id)).data;
+  const regime = useQuery(queries.regime(account.id)).data;
+  const bands = useMemo(() => bandsOf(regime?.spans ?? []), [regime]);
+  const [range, setRange] = useState<[number, number] | null>(null);
+  const onRange = useCallback((from: number, to: number) => setRange((old) => (old?.[0] === from && old[1] === to ? old : [from, to])), []);
   const marks = useMemo(() => marksOf(points ?? [], events, alerts ?? [], audit ?? []), [points, events, alerts, audit]);
   const metric = (name: string) => metrics?.find((each) => each.name === name || each.name === name.replace("total_", ""));
   const first = num(points?.[0]?.equity) ?? num(account.starting_balance);
@@ -159,9 +166,50 @@ function Equity({ status, account }: { status: Status; account: AccountStatus })
             <Figure label="Exposure" value={percent(exposure, 0)} title="sum of position values / equity" />
           </div>
           {data.points.length > 1
-            ? <Suspense fallback={<Skeleton className="h-[284px]" />}><EquityChart points={data.points} marks={marks} currency={account.currency} label="Equity and drawdown" /></Suspense>
+            ? <Suspense fallback={<Skeleton className="h-[284px]" />}>
+              <EquityChart points={data.points} marks={marks} bands={bands} currency={account.currency} label="Equity and drawdown" sync="deck" onRange={onRange} />
+              {execution && execution.orders > 0 && <Throughput execution={execution} range={range} sync="deck" label="Orders" />}
+              <RegimeLine regime={regime} />
+            </Suspense>
             : <Empty title="No curve yet">Equity is drawn from the first bar on. If nothing moves, look at the feeds under Operations.</Empty>}
         </>
+      )}
+    </QueryPanel>
+  );
+}
+
+/** Only what departs from a rising market is shaded. */
+export const bandsOf = (spans: RegimeSeries["spans"]): ChartBand[] =>
+  spans.filter((span) => span.regime === "falling" || span.regime === "turbulent")
+    .map((span) => ({ from: (parse(span.start) ?? 0) / 1000, to: (parse(span.end) ?? 0) / 1000, hatched: span.regime === "turbulent" }));
+
+const regimeWords = { rising: "Rising", falling: "Falling", turbulent: "Turbulent", unknown: "Too few bars to tell" } satisfies Record<Regime, string>;
+function RegimeLine({ regime }: { regime: RegimeSeries | undefined }) {
+  const now = regime?.spans.at(-1);
+  if (!regime || !now) return null;
+  return (
+    <p className="flex flex-wrap items-center gap-x-4 gap-y-1 pt-1 text-11 text-muted" title={regime.formula}>
+      <span>Market <b className="text-text">{regimeWords[now.regime]}</b>{now.regime !== "unknown" && ` since ${tradingTime(now.start)}`} · {regime.instruments.join(", ")}</span>
+      <span className="state ml-auto max-md:ml-0"><i className="swatch swatch-plain" />falling</span>
+      <span className="state"><i className="swatch swatch-hatched" />turbulent</span>
+    </p>
+  );
+}
+
+function ExecutionPanel({ account }: { account: string }) {
+  const query = useQuery(queries.execution(account));
+  return (
+    <QueryPanel title="Execution" query={query} deadlineMs={30_000} note="newest orders of this run" end={<Link to="/orders">blotter</Link>} skeleton={<Skeleton className="mt-3 h-12" />}>
+      {(found) => found.orders === 0 ? <Empty title="No order yet">How many orders go, how fast and how dear they are stands here with the first.</Empty> : (
+        <div className="figs pt-2.5">
+          <Figure label="Sent, last minute" value={integer(found.last_minute)} />
+          <Figure label="Filled" value={integer(found.filled)} />
+          <Figure label="Refused" value={integer(found.refused)} tone={found.refused ? "text-warn" : undefined} />
+          <Figure label="Working" value={integer(found.working)} />
+          <Figure label="Acknowledged, p50" value={millis(found.latency_ms_p50)} title="Sent to acknowledged by the venue, newest 500 orders" />
+          <Figure label="p95" value={millis(found.latency_ms_p95)} />
+          <Figure label="Slippage" value={basisPoints(found.slippage_bp)} title="(filled − decided) / decided, weighted by value; plus is a cost" />
+        </div>
       )}
     </QueryPanel>
   );
@@ -307,19 +355,19 @@ function Alerts() {
   );
 }
 
-const fillItem = (fill: Fill): TimelineItem => describe({ seq: 0, at: new Date(fill.at_ns / 1e6).toISOString(), source: "", kind: "order.filled", body: { fill, status: "FILLED" } });
 const auditItem = (record: AuditRecord): TimelineItem => ({ key: `a${record.seq}`, at: record.at, shape: record.outcome === "done" ? "square" : "diamond", tone: record.outcome === "done" ? "accent" : "warn", title: actWords(record.act) + (record.target ? `: ${record.target}` : ""), detail: [record.actor, record.outcome === "done" ? null : record.outcome, record.detail].filter(Boolean).join(" · ") });
 
 /** What the stream brought, filled up with what happened before this page was opened. */
 function Recent() {
   const events = useEvents();
-  const fills = useQuery(queries.fills({ limit: 20 })).data;
+  const history = useQuery(queries.history()).data;
   const audit = useQuery(queries.audit()).data;
   const items = useMemo(() => {
-    const live = events.filter((event) => event.kind !== "condition" && event.kind !== "command.done").map(describe);
-    const known = new Set(live.map((item) => item.order).filter(Boolean));
-    const older = [...(fills ?? []).filter((fill) => !known.has(fill.order)).map((fill) => ({ ...fillItem(fill), key: `f${fill.id}` })), ...(audit ?? []).filter((record) => record.outcome !== "started" && !record.act.startsWith("identity:")).slice(0, 20).map(auditItem)];
-    return collapse([...live, ...older].sort((a, b) => (parse(b.at) ?? 0) - (parse(a.at) ?? 0))).slice(0, 24);
-  }, [events, fills, audit]);
-  return <Panel title="Timeline" note="orders · acts · alerts"><Timeline items={items} /></Panel>;
+    const newest = events[0]?.seq ?? 0, oldest = events.at(-1)?.seq ?? Infinity;
+    const before = (history ?? []).filter((event) => event.seq < oldest || event.seq > newest);
+    const told = [...events, ...before].filter((event) => event.kind !== "condition" && event.kind !== "command.done").map(describe);
+    const acts = (audit ?? []).filter((record) => record.outcome !== "started" && !record.act.startsWith("identity:")).slice(0, 20).map(auditItem);
+    return collapse([...told, ...acts].sort((a, b) => (parse(b.at) ?? 0) - (parse(a.at) ?? 0))).slice(0, 24);
+  }, [events, history, audit]);
+  return <Panel title="Timeline" note="orders · acts · alerts" end={<Link to="/audit">audit</Link>}><Timeline items={items} /></Panel>;
 }

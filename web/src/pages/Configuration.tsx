@@ -27,6 +27,9 @@ const tabs: { value: Tab; label: string }[] = [{ value: "form", label: "Form" },
 type Format = "yaml" | "json";
 const write = (document: unknown, format: Format) => (format === "json" ? JSON.stringify(document, null, 2) : dump(document, { lineWidth: 100, noRefs: true }));
 
+/** `traders[4].params.fast` as the form names it: `traders/4/params/fast`. */
+export const fieldPath = (path: string): string => path.replace(/\[(\d+)\]/gu, "/$1").replaceAll(".", "/");
+
 export function Configuration() {
   const { tab, generation } = useSearch({ from: "/shell/config" });
   const navigate = useNavigate({ from: "/config" });
@@ -60,7 +63,7 @@ export function Configuration() {
       setChecking(false);
     }
   };
-  const errors = Object.fromEntries((problem?.errors ?? []).map((error) => [error.path.replaceAll(".", "/"), error.reason]));
+  const errors = Object.fromEntries((problem?.errors ?? []).map((error) => [fieldPath(error.path), error.reason]));
   return (
     <div className="page">
       <div className="flex flex-wrap items-center gap-2">
@@ -102,8 +105,8 @@ function Generations({ state }: { state: ConfigState }) {
   return (
     <div className="flex flex-col gap-2 pt-2.5">
       <div className="figs">
-        <Figure label="Desired generation" value={state.generation} />
-        <Figure label="Observed by the runner" value={state.observed_generation} tone={same ? undefined : "text-warn"} />
+        <Figure label="Generation" value={state.generation} />
+        <Figure label="Observed" title="The newest one that the runner has in force" value={state.observed_generation} tone={same ? undefined : "text-warn"} />
         <Figure label="In force" value={same ? "Yes" : "Not yet"} tone={same ? "text-ok" : "text-warn"} />
         <Figure label="Waiting" value={state.pending?.length ? plural(state.pending.length, "change") : "None"} />
       </div>

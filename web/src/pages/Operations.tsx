@@ -9,7 +9,8 @@ import { useMay, useStatus } from "~/components/hooks";
 import { LogView } from "~/components/LogView";
 import { Panel, QueryPanel } from "~/components/Panel";
 import { bytes, codeWords, duration, integer, millis, num, number, plural, words } from "~/lib/format";
-import { parse, tradingTime } from "~/lib/time";
+import { usePrefs } from "~/lib/prefs";
+import { dateTime, parse, tradingTime, type Zone } from "~/lib/time";
 import { DataTable, type Column } from "~/table/DataTable";
 import { Empty, Figure, Meter } from "~/ui/Bits";
 import { Button } from "~/ui/Button";
@@ -28,13 +29,13 @@ export function Operations() {
   return (
     <div className="page">
       <h1 className="text-15 font-semibold">Operations</h1>
-      <Tabs<Tab> label="Operations" value={current} items={tabs} onChange={(value) => void navigate({ search: { tab: value === "health" ? undefined : value } })} />
+      <section className="min-w-0"><Tabs<Tab> label="Operations" value={current} items={tabs} onChange={(value) => void navigate({ search: { tab: value === "health" ? undefined : value } })} />
       <TabPanel value={current}>
-        {current === "health" && <div className="flex flex-col gap-6 pt-3"><Components />{status.data && <Trading status={status.data} />}</div>}
-        {current === "feeds" && <div className="pt-3"><Feeds query={status} /></div>}
+        {current === "health" && <div className="flex flex-col gap-6"><Components />{status.data && <Trading status={status.data} />}</div>}
+        {current === "feeds" && <Feeds query={status} />}
         {current === "logs" && <Terminal />}
-        {current === "metrics" && <div className="pt-3"><Metrics /></div>}
-      </TabPanel>
+        {current === "metrics" && <Metrics />}
+      </TabPanel></section>
     </div>
   );
 }
@@ -104,7 +105,7 @@ function Feed({ feed }: { feed: FeedStatus }) {
     <li className="border-b border-line py-4">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
         <b className="ident text-15">{feed.id}</b><StateText look={look(feedLook, feed.state)} />
-        <span className="text-12 text-muted">{words(feed.kind)} · {feed.instruments.join(", ")}{feed.source ? ` · ${feed.source}` : ""}</span>
+        <span className="ident text-12 text-muted">{words(feed.kind)} · {feed.instruments.join(", ")}{feed.source ? ` · ${feed.source}` : ""}</span>
       </div>
       {feed.reason && <p className="pt-1 text-12 text-warn">{feed.reason}</p>}
       <div className="grid grid-cols-1 gap-x-8 gap-y-3 pt-3 md:grid-cols-2">
@@ -142,7 +143,7 @@ function Terminal() {
   const navigate = useNavigate({ from: "/operations" });
   const set = (change: Record<string, string | undefined>) => void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
   return (
-    <Panel title="Log" note="live, secrets redacted" className="pt-3">
+    <Panel title="Log" note="live, secrets redacted">
       <div className="flex flex-wrap items-center gap-2 py-3">
         <input data-search type="search" className="input w-64!" aria-label="Search the log" placeholder="Search  /" defaultValue={q ?? ""} onChange={(event) => set({ q: event.target.value || undefined })} />
         <select className="select w-36!" aria-label="Level" value={level ?? "debug"} onChange={(event) => set({ level: event.target.value === "debug" ? undefined : event.target.value })}><option value="debug">All levels</option><option value="info">Info and up</option><option value="warning">Warnings and up</option><option value="error">Errors</option></select>
@@ -169,17 +170,25 @@ export function samples(text: string): Sample[] {
   }
   return found;
 }
+/** Durations and moments are both seconds in Prometheus; a moment is the one that began long ago. */
+export function sampleText({ name, value }: Pick<Sample, "name" | "value">, zone: Zone): string {
+  if (/_time_seconds$/u.test(name)) return dateTime(value * 1000, zone);
+  if (/_seconds(_sum)?$/u.test(name)) return millis(value * 1000);
+  return number(value, { maxDigits: /equity|pnl|balance/u.test(name) ? 2 : 4 });
+}
 function Metrics() {
   const query = useQuery(queries.metrics());
+  const { zone } = usePrefs();
+  const [q, setQ] = useState("");
   const columns: Column<Sample>[] = [
-    { id: "name", header: "Metric", left: true, sort: (row) => row.name, cell: (row) => <span className="code">{row.name}</span> },
+    { id: "name", header: "Metric", left: true, sort: (row) => row.name, cell: (row) => <><span className="code">{row.name.replace(/^tradedeck_/u, "")}</span>{row.labels && <span className="only-phone code text-muted"> {row.labels.replace(/^\w+=|"/gu, "")}</span>}</> },
     { id: "labels", header: "Labels", left: true, hidePhone: true, cell: (row) => <span className="code text-muted">{row.labels}</span> },
-    { id: "value", header: "Value", sort: (row) => row.value, cell: (row) => /_seconds/u.test(row.name) && !/_(count|total)$/u.test(row.name) ? millis(row.value * 1000) : number(row.value, { maxDigits: 4 }) },
+    { id: "value", header: "Value", sort: (row) => row.value, cell: (row) => sampleText(row, zone) },
     { id: "help", header: "Meaning", left: true, hidePhone: true, cell: (row) => <span className="text-muted">{row.help}</span> },
   ];
   return (
-    <QueryPanel title="Metrics" query={query} deadlineMs={20_000} note="Prometheus text at /api/v1/metrics">
-      {(text) => <DataTable label="Metrics" rows={samples(text)} columns={columns} rowId={(row) => row.name + row.labels} empty={<Empty title="No metric yet">Counters appear with the first request.</Empty>} />}
+    <QueryPanel title="Metrics" query={query} deadlineMs={20_000} note="Prometheus text at /api/v1/metrics, each name after tradedeck_" end={<input data-search type="search" className="input w-44!" aria-label="Filter metrics" placeholder="Filter  /" value={q} onChange={(event) => setQ(event.target.value)} />}>
+      {(text) => <DataTable label="Metrics" rows={samples(text).filter((row) => `${row.name} ${row.labels} ${row.help}`.toLowerCase().includes(q.toLowerCase()))} columns={columns} rowId={(row) => row.name + row.labels} empty={q ? <Empty title="Nothing matches">No metric’s name, label or meaning contains “{q}”.</Empty> : <Empty title="No metric yet">Counters appear with the first request.</Empty>} />}
     </QueryPanel>
   );
 }

@@ -1,14 +1,15 @@
 import { useMemo } from "react";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { cancelOrder, cancelOrders, closePosition } from "~/api/acts";
 import { problemOf } from "~/api/http";
 import { queries } from "~/api/queries";
 import { look, orderLook, workingOrder } from "~/api/states";
-import type { Fill, LedgerPosting, Order, OrderStatus, Position, Trade } from "~/api/types";
+import type { Fill, LedgerPosting, Order, Position, Trade } from "~/api/types";
 import { Downloads } from "~/components/Downloads";
 import { latencyMs, slippageBp } from "~/components/execution";
 import { useMay } from "~/components/hooks";
+import { Older } from "~/components/Older";
 import { QueryPanel } from "~/components/Panel";
 import { openKill } from "~/components/shell";
 import { numbersText } from "~/components/timeline";
@@ -34,36 +35,37 @@ export function Orders() {
   return (
     <div className="page">
       <h1 className="text-15 font-semibold">Orders and positions</h1>
-      <Tabs<Tab> label="Books" value={current} items={tabs} onChange={(value) => void navigate({ search: (old) => ({ trader: old.trader, tab: value }) })} />
+      <section className="min-w-0"><Tabs<Tab> label="Books" value={current} items={tabs} onChange={(value) => void navigate({ search: (old) => ({ trader: old.trader, tab: value }) })} />
       <TabPanel value={current}>
         {current === "orders" && <Blotter />}
         {current === "positions" && <Positions />}
         {current === "fills" && <Fills />}
         {current === "trades" && <Trades />}
         {current === "ledger" && <Ledger />}
-      </TabPanel>
+      </TabPanel></section>
       {order && <LifeCycle id={order} onClose={() => void navigate({ search: (old) => ({ ...old, order: undefined }) })} />}
     </div>
   );
 }
 
-const groups: { value: string; label: string; holds: (status: OrderStatus) => boolean }[] = [
-  { value: "all", label: "All", holds: () => true },
-  { value: "working", label: "Working", holds: (status) => workingOrder[status] },
-  { value: "UNKNOWN", label: "Unknown", holds: (status) => status === "UNKNOWN" },
-  { value: "FILLED", label: "Filled", holds: (status) => status === "FILLED" || status === "PARTIALLY_FILLED" },
-  { value: "refused", label: "Denied or rejected", holds: (status) => status === "DENIED" || status === "REJECTED" },
+/** What a choice asks the API for; nothing is picked out of a page that was read for another choice. */
+const groups: { value: string; label: string; status?: string }[] = [
+  { value: "all", label: "All" },
+  { value: "working", label: "Working", status: "open" },
+  { value: "UNKNOWN", label: "Unknown", status: "UNKNOWN" },
+  { value: "FILLED", label: "Filled", status: "FILLED,PARTIALLY_FILLED" },
+  { value: "refused", label: "Denied or rejected", status: "DENIED,REJECTED" },
 ];
 
 function Blotter() {
   const { status = "all", trader, q, order: openOrder } = useSearch({ from: search });
   const navigate = useNavigate({ from: "/orders" });
-  const query = useQuery(queries.orders({ trader }));
+  const query = useInfiniteQuery(queries.orderBook({ trader, status: groups.find((each) => each.value === status)?.status }));
+  const open = useQuery(queries.orders({ trader, status: "open", limit: 500 })).data;
   const blocked = useMay("operator");
-  const group = groups.find((each) => each.value === status) ?? groups[0];
-  const rows = useMemo(() => (query.data ?? []).filter((row) => group?.holds(row.status) && (!q || `${row.id} ${row.trader} ${row.instrument} ${row.status} ${row.reason ?? ""}`.toLowerCase().includes(q.toLowerCase()))), [query.data, group, q]);
-  const working = (query.data ?? []).filter((row) => workingOrder[row.status]);
-  const unknown = (query.data ?? []).filter((row) => row.status === "UNKNOWN");
+  const rows = useMemo(() => (query.data ?? []).filter((row) => (!q || `${row.id} ${row.trader} ${row.instrument} ${row.status} ${row.reason ?? ""}`.toLowerCase().includes(q.toLowerCase()))), [query.data, q]);
+  const working = open ?? [];
+  const unknown = working.filter((row) => row.status === "UNKNOWN");
   const columns = useMemo<Column<Order>[]>(() => [
     { id: "created", header: "Bar", left: true, sort: (row) => row.created + row.id, cell: (row) => tradingTime(row.created) },
     { id: "status", header: "Status", left: true, sort: (row) => row.status, cell: (row) => <StateText look={look(orderLook, row.status)} title={row.reason ? codeWords(row.reason) : undefined} /> },
@@ -80,7 +82,7 @@ function Blotter() {
   ], [blocked]);
   return (
     <QueryPanel
-      title="Blotter" query={query} className="pt-3" note={query.data && `${plural(working.length, "working order")}${trader ? ` · ${trader} only` : ""}`}
+      title="Blotter" query={query} note={query.data && `${plural(working.length, "working order")}${trader ? ` · ${trader} only` : ""}`}
       end={<>
         {trader && <button type="button" className="link" onClick={() => void navigate({ search: (old) => ({ ...old, trader: undefined }) })}>all traders</button>}
         <Button small blocked={blocked ?? (working.length ? null : "No order is working.")} onClick={() => void cancelOrders(trader ? { trader } : {})}>Cancel {working.length ? `all ${working.length}` : "all"}</Button>
@@ -102,6 +104,7 @@ function Blotter() {
             label="Orders" rows={rows} columns={columns} rowId={(row) => row.id} activeId={openOrder} onOpen={(row) => void navigate({ search: (old) => ({ ...old, order: row.id }) })}
             empty={status !== "all" || q ? <Empty title="None of these">Choose “All” or clear the filter to see the others.</Empty> : <Empty title="No order yet">An order appears with the first signal that the gate lets pass, or refuses. In signals-only mode each becomes a recorded denial.</Empty>}
           />
+          <Older book={query} name="order" />
         </>
       )}
     </QueryPanel>
@@ -169,7 +172,7 @@ function Positions() {
     { id: "act", header: <span className="sr-only">Act</span>, cell: (row) => <Button small blocked={blocked} onClick={() => void closePosition(row.account, row.instrument)} aria-label={`Close ${quantity(row.quantity, true)} ${row.instrument}`}>Close</Button> },
   ], [blocked]);
   return (
-    <QueryPanel title="Positions" query={query} className="pt-3" note={query.data && `${open.length} open`} end={<Button small look="danger" blocked={blocked ?? (open.length ? null : "The book is flat.")} onClick={() => openKill("all")}>Close all …</Button>}>
+    <QueryPanel title="Positions" query={query} note={query.data && `${open.length} open`} end={<Button small look="danger" blocked={blocked ?? (open.length ? null : "The book is flat.")} onClick={() => openKill("all")}>Close all …</Button>}>
       {() => <DataTable label="Positions" rows={open} columns={columns} rowId={(row) => row.account + row.instrument} empty={<Empty title="Flat">A position appears here with its first fill.</Empty>} />}
     </QueryPanel>
   );
@@ -178,7 +181,7 @@ function Positions() {
 function Fills() {
   const { trader } = useSearch({ from: search });
   const navigate = useNavigate({ from: "/orders" });
-  const query = useQuery(queries.fills({ trader }));
+  const query = useInfiniteQuery(queries.fillBook({ trader }));
   const { zone } = usePrefs();
   const now = useNow();
   const columns: Column<Fill>[] = [
@@ -194,15 +197,15 @@ function Fills() {
     { id: "order", header: "Order", left: true, cell: (row) => <Link to="/orders" search={{ order: row.order }} className="code inline-block max-w-[13ch] truncate align-middle" title={row.order}>{row.order}</Link> },
   ];
   return (
-    <QueryPanel title="Fills" query={query} className="pt-3" note={query.data && `newest ${query.data.length}`} end={<Downloads path="/fills" name="fills" query={{ trader }} />}>
-      {(rows) => <DataTable label="Fills" rows={rows} columns={columns} rowId={(row) => row.id} onOpen={(row) => void navigate({ search: (old) => ({ ...old, order: row.order }) })} empty={<Empty title="No fill yet">Each execution that the venue reports stands here, with its price and fee.</Empty>} />}
+    <QueryPanel title="Fills" query={query} end={<Downloads path="/fills" name="fills" query={{ trader }} />}>
+      {(rows) => <><DataTable label="Fills" rows={rows} columns={columns} rowId={(row) => row.id} onOpen={(row) => void navigate({ search: (old) => ({ ...old, order: row.order }) })} empty={<Empty title="No fill yet">Each execution that the venue reports stands here, with its price and fee.</Empty>} /><Older book={query} name="fill" /></>}
     </QueryPanel>
   );
 }
 
 function Trades() {
   const { trader } = useSearch({ from: search });
-  const query = useQuery(queries.trades({ trader }));
+  const query = useInfiniteQuery(queries.tradeBook({ trader }));
   const columns: Column<Trade>[] = [
     { id: "time", header: "Closed", left: true, sort: (row) => row.trade_time, cell: (row) => tradingTime(row.trade_time) },
     { id: "trader", header: "Trader", left: true, hidePhone: true, sort: (row) => row.trader ?? "", cell: (row) => row.trader ?? "–" },
@@ -217,14 +220,14 @@ function Trades() {
   const total = (query.data ?? []).reduce((sum, row) => sum + (num(row.pnl) ?? 0), 0);
   const wins = (query.data ?? []).filter((row) => (num(row.pnl) ?? 0) > 0).length;
   return (
-    <QueryPanel title="Round trips" query={query} className="pt-3" note={query.data && query.data.length > 0 && `${plural(query.data.length, "trade")} · ${delta(total)} · ${wins} won`} end={<Downloads path="/trades" name="trades" query={{ trader }} />}>
-      {(rows) => <DataTable label="Trades" rows={rows} columns={columns} rowId={(row) => `${row.trade_time}${row.trader ?? ""}${row.pnl}${row.exit_price}`} empty={<Empty title="No closed trade yet">A trade is counted when a position has been opened and closed again.</Empty>} />}
+    <QueryPanel title="Round trips" query={query} note={query.data && query.data.length > 0 && `${plural(query.data.length, "trade")} · ${delta(total)} · ${wins} won`} end={<Downloads path="/trades" name="trades" query={{ trader }} />}>
+      {(rows) => <><DataTable label="Trades" rows={rows} columns={columns} rowId={(row) => `${row.trade_time}${row.trader ?? ""}${row.pnl}${row.exit_price}`} empty={<Empty title="No closed trade yet">A trade is counted when a position has been opened and closed again.</Empty>} /><Older book={query} name="trade" /></>}
     </QueryPanel>
   );
 }
 
 function Ledger() {
-  const query = useQuery(queries.ledger({}));
+  const query = useInfiniteQuery(queries.ledgerBook());
   const columns: Column<LedgerPosting>[] = [
     { id: "seq", header: "No.", left: true, sort: (row) => row.seq, cell: (row) => <span className="text-muted">{number(row.seq)}</span> },
     { id: "time", header: "Bar", left: true, sort: (row) => row.time, cell: (row) => tradingTime(row.time) },
@@ -236,8 +239,8 @@ function Ledger() {
     { id: "ref", header: "Reference", left: true, hidePhone: true, cell: (row) => <span className="code text-muted">{row.ref}</span> },
   ];
   return (
-    <QueryPanel title="Ledger" query={query} className="pt-3" note="P&L equals the change in balance, posting by posting" end={<Downloads path="/ledger" name="ledger" />}>
-      {(rows) => <DataTable label="Ledger" rows={rows} columns={columns} rowId={(row) => String(row.seq)} empty={<Empty title="No posting yet">Each fill, fee, financing and transfer is posted here.</Empty>} />}
+    <QueryPanel title="Ledger" query={query} note="P&L equals the change in balance, posting by posting" end={<Downloads path="/ledger" name="ledger" />}>
+      {(rows) => <><DataTable label="Ledger" rows={rows} columns={columns} rowId={(row) => String(row.seq)} empty={<Empty title="No posting yet">Each fill, fee, financing and transfer is posted here.</Empty>} /><Older book={query} name="posting" /></>}
     </QueryPanel>
   );
 }

@@ -71,7 +71,7 @@ export function Trader() {
           {tab === "orders" && <TraderOrders id={id} />}
           {tab === "performance" && <TraderPerformance id={id} />}
           {tab === "memory" && <Memory id={id} />}
-          {tab === "logs" && <div className="pt-3"><LogView filter={{ q: id }} height={360} /></div>}
+          {tab === "logs" && <div><LogView filter={{ q: id }} height={360} /></div>}
         </TabPanel>
       </section>
       {switchTo && trader && strategies && <Switch trader={trader} to={strategies.find((each) => each.id === switchTo)} onClose={() => void navigate({ search: (old) => ({ ...old, strategy: undefined }), replace: true })} />}
@@ -105,11 +105,12 @@ function Head({ trader, strategies, onSwitch }: { trader: TraderStatus; strategi
               { label: "Stop, keep the position", blocked: trader.state === "stopped" ? "It is stopped already." : null, onSelect: () => void traderAct(trader.id, "stop", { close: false }) },
               { label: "Stop and close the position", blocked: trader.state === "stopped" ? "It is stopped already." : held ? null : "It holds no position.", onSelect: () => void traderAct(trader.id, "stop", { close: true }) },
               { label: "Restart its strategy host", blocked: trader.state === "stopped" ? "It is stopped." : null, onSelect: () => void traderAct(trader.id, "restart") },
+              { label: "Kill switch of this trader …", onSelect: () => openKill(`trader/${trader.id}`) },
               "line",
               { label: "Remove from the configuration", blocked: trader.state !== "stopped" ? "Stop it first." : held ? "It still holds a position." : null, onSelect: () => void removeTrader(trader.id, trader.generation_desired) },
             ]}
           />
-          <Button look="danger" blocked={blocked} onClick={() => openKill(`trader/${trader.id}`)}>Kill switch …</Button>
+          <span className="hide-phone"><Button look="danger" blocked={blocked} onClick={() => openKill(`trader/${trader.id}`)}>Kill switch …</Button></span>
         </div>
       </div>
       {trader.reason && trader.state !== "running" && <p className="text-12 text-warn">{trader.reason}</p>}
@@ -142,7 +143,7 @@ function Journal({ decisions, chosen, onChoose }: { decisions: Decision[] | unde
   if (!decisions) return <SkeletonRows />;
   const shown = decisions.filter((each) => filter === "all" || (filter === "signals" && each.signal) || (filter === "orders" && each.verdict !== "none") || (filter === "denied" && (each.verdict === "denied" || each.verdict === "mixed"))).slice(0, 200);
   return (
-    <div className="pt-3">
+    <div>
       <Segmented label="Which decisions" value={filter} options={[...verdictFilters]} onChange={setFilter} />
       <DataTable label="Decisions" rows={shown} columns={columns} rowId={(row) => row.time} onOpen={(row) => onChoose(row.time)} activeId={chosen} empty={<Empty title="None of these yet">{filter === "all" ? "Each bar adds a decision once the trader runs." : "Choose “All” to see every bar, also those without an order."}</Empty>} />
     </div>
@@ -172,7 +173,7 @@ function ParameterForm({ trader, strategy }: { trader: TraderStatus; strategy: S
     setBusy(false);
   };
   return (
-    <div className="grid grid-cols-1 gap-8 pt-4 md:grid-cols-2">
+    <div className="grid grid-cols-1 gap-8 pt-1 md:grid-cols-2">
       <div className="flex min-w-0 flex-col gap-4">
         <div className="flex flex-wrap items-center gap-2">
           <b>{strategy.name}</b>

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { marksOf } from "./CommandCenter";
-import { samples } from "./Operations";
+import { ended } from "./Audit";
+import { fieldPath } from "./Configuration";
+import { sampleText, samples } from "./Operations";
 import { safeNext } from "./SignIn";
 
 describe("pages", () => {
@@ -16,5 +18,17 @@ describe("pages", () => {
   });
   it("read Prometheus text", () => {
     expect(samples('# HELP a_total Things.\n# TYPE a_total counter\na_total{x="1"} 5\nb_bucket{le="1"} 2\n')).toEqual([{ name: "a_total", labels: 'x="1"', value: 5, help: "Things." }]);
+  });
+  it("show a moment of Prometheus as one, and a duration as one", () => {
+    expect(sampleText({ name: "tradedeck_process_start_time_seconds", value: 1_795_269_600 }, "utc")).toBe("2026-11-21 14:00:00");
+    expect(sampleText({ name: "tradedeck_source_age_seconds", value: 0.25 }, "utc")).toBe("250 ms");
+  });
+  it("find the field of a fault", () => {
+    expect(fieldPath("traders[4].params.fast")).toBe("traders/4/params/fast");
+    expect(fieldPath("scan_interval_s")).toBe("scan_interval_s");
+  });
+  it("show an act that ended once, and one that did not as begun", () => {
+    const record = (seq: number, audit_id: string, outcome: string) => ({ seq, audit_id, outcome }) as never;
+    expect(ended([record(4, "b", "started"), record(3, "a", "done"), record(2, "a", "started"), record(1, "c", "done")]).map((each) => each.seq)).toEqual([4, 3, 1]);
   });
 });

@@ -30,5 +30,5 @@ export function Tabs<T extends string>({ value, items, onChange, label }: { valu
   );
 }
 export const TabPanel = ({ value, children }: { value: string; children: ReactNode }) => (
-  <div role="tabpanel" id={`panel-${value}`} aria-labelledby={`tab-${value}`} className="min-w-0">{children}</div>
+  <div role="tabpanel" id={`panel-${value}`} aria-labelledby={`tab-${value}`} className="min-w-0 pt-3">{children}</div>
 );

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from tradedeck.api.access import requires
 from tradedeck.api.context import Ctx
+from tradedeck.api.reading import From, To, instant_ns
 from tradedeck.api.wire import AuditPage, AuditRecord, AuditVerdict
 from tradedeck.audit import service, store
 from tradedeck.audit.types import Action, Result
@@ -55,12 +56,27 @@ async def audit_page(
     outcome: Result | None = None,
     who: Annotated[str | None, Query(alias="actor", max_length=100)] = None,
     audit_id: Annotated[str | None, Query(max_length=40)] = None,
+    q: Annotated[
+        str,
+        Query(max_length=100, description="Part of who, what, on what, why or the audit id."),
+    ] = "",
+    from_: From = None,
+    to: To = None,
 ) -> AuditPage:
     """Who did what, newest first."""
+    begin, end = instant_ns(from_, "from"), instant_ns(to, "to")
     wanted = {"action": act, "result": outcome, "actor": who, "correlation": audit_id}
     filters = {name: str(value) for name, value in wanted.items() if value is not None}
     rows = await ctx.store.read(
-        lambda r: store.page(r, before_seq=cursor, limit=limit, filters=filters)
+        lambda r: store.page(
+            r,
+            before_seq=cursor,
+            limit=limit,
+            filters=filters,
+            text=q,
+            from_ns=begin,
+            to_ns=end,
+        )
     )
     last = int(rows[-1]["seq"]) if len(rows) == limit else None
     return AuditPage(items=[_record(row) for row in rows], next_cursor=last)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Annotated, Any
 
@@ -14,7 +13,6 @@ from tradedeck.api.access import requires
 from tradedeck.api.asking import ask
 from tradedeck.api.context import Context, Ctx
 from tradedeck.api.reading import Name, answer, not_found
-from tradedeck.api.snapshot import symbol_calendars
 from tradedeck.api.views import (
     MemoryView,
     Performance,
@@ -37,7 +35,6 @@ from tradedeck.store.sessions import ReadSession
 router = APIRouter(tags=["traders"])
 Reader = Annotated[Actor, requires(Permission.READ)]
 POINTS_MAX = 2_000
-_CANDLES = candles.Candles()
 
 
 @router.get("/traders", response_model=TraderList)
@@ -86,22 +83,10 @@ async def trader_bars(
     listed: list[dict[str, Any]] = (await ctx.live.made.body())["feeds"]
     spec = by_id(facts.document, "traders")[trader]
     cursor = next((feed["cursor"] for feed in listed if feed["id"] == spec.get("feed")), None)
-    series = await _series(facts, spec)
+    series = await candles.of_trader(facts, spec)
     until = None if cursor is None else parse_ns(cursor)
     read = partial(_chart, trader=trader, series=series, until_ns=until, points=points)
     return answer(await ctx.store.read(read))
-
-
-async def _series(facts: Facts, spec: dict[str, Any]) -> BarSeries | None:
-    feed = by_id(facts.document, "feeds").get(str(spec.get("feed")), {})
-    instrument = str(spec.get("instrument"))
-    return await asyncio.to_thread(
-        _CANDLES.series,
-        str(feed.get("source")),
-        instrument,
-        feed.get("interval"),
-        symbol_calendars(facts).get(instrument) or None,
-    )
 
 
 def _chart(
