@@ -12,4 +12,5 @@ export const auditActs = {
   "runner:halt:set": true, "runner:halt:clear": true, "runner:replay:set": true, "runner:command:send": true,
   "incidents:alert:acknowledge": true, "jobs:job:create": true, "jobs:job:cancel": true, "readmodels:data:export": true,
   "host:act:report": true, "identity:access:refuse": true,
+  "stop:kill:send": true, "stop:lift:cancel": true, "stop:drill:run": true,
 } satisfies Record<AuditRecord["act"], true>;
