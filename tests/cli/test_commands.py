@@ -43,8 +43,8 @@ CONFIG: dict[str, Any] = {
             "POST", "/halts", {"scope": "account/a", "level": "pause", "reason": "news"},
         ),
         (
-            ["lift", "account/a", "-r", "checked"],
-            "POST", "/halts/clear", {"scope": "account/a", "reason": "checked"},
+            ["lift", "account/a", "-r", "checked", "--code", "12345678"],
+            "POST", "/lifts", {"scope": "account/a", "reason": "checked", "code": "12345678"},
         ),
         (["orders", "cancel", "ord_1"], "POST", "/orders/ord_1/cancel", {}),
         (["orders", "cancel", "-t", "ibm", "-y"], "POST", "/orders/cancel", {"trader": "ibm"}),
@@ -70,6 +70,7 @@ CONFIG: dict[str, Any] = {
             ["config", "rollback", "3", "-r", "worse"],
             "POST", "/config/rollback", {"generation": 3, "reason": "worse"},
         ),
+        (["guard", "cancel-lift", "lift_1"], "DELETE", "/lifts/lift_1", None),
         (["token", "revoke", "tok_1"], "DELETE", "/tokens/tok_1", None),
     ],
 )  # fmt: skip
@@ -104,6 +105,9 @@ def test_acts(
         (["replay", "status"], "/feeds"),
         (["config", "history"], "/config/history"),
         (["token", "list"], "/tokens"),
+        (["kills"], "/kills"),
+        (["kills", "kill_1"], "/kills/kill_1"),
+        (["guard", "status"], "/guard"),
     ],
 )
 def test_readings_survive_an_empty_answer(

@@ -15,7 +15,7 @@ import typer.main
 from tradedeck.cli.main import app
 from tradedeck.ops.exits import MEANING, Exit
 
-NO_JSON = {"up", "api", "runner", "exchange", "worker", "completion", "export"}
+NO_JSON = {"guard serve", "up", "api", "runner", "exchange", "worker", "completion", "export"}
 
 
 def tradedeck(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

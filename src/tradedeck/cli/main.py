@@ -20,6 +20,7 @@ from tradedeck.cli.commands import (
     orders,
     processes,
     state,
+    stop,
     strategies,
     tokens,
     traders,
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for module in (processes, state, strategies, orders, backtest, logs, export, verify):
+for module in (processes, state, stop, strategies, orders, backtest, logs, export, verify):
     module.add(app)
 app.add_typer(traders.app, name="traders")
 app.add_typer(config.app, name="config")

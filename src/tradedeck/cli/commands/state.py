@@ -14,7 +14,6 @@ import typer
 from tradedeck.cli import client
 from tradedeck.cli.output import (
     AsJson,
-    StepUp,
     at,
     cell,
     confirm,
@@ -40,7 +39,7 @@ def add(app: typer.Typer) -> None:
     """Add these commands."""
     for command in (status, signals, decisions, positions):
         app.command(rich_help_panel="Looking")(command)
-    for command in (close, flatten, halt, lift):
+    for command in (close, flatten, halt):
         app.command(rich_help_panel="Stopping")(command)
 
 
@@ -202,15 +201,3 @@ def halt(
     """Stop entries in the scope; latched until it is lifted."""
     body = {"scope": scope, "level": level, "reason": reason}
     done(f"{scope} is set to {level}.", client.post("/halts", body), as_json=as_json)
-
-
-def lift(
-    scope: Scope,
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it is recorded.")],
-    step_up: StepUp = None,
-    as_json: AsJson = False,
-) -> None:
-    """Lift a halt. Needs the role risk and a code of the host, and waits."""
-    body = {"scope": scope, "reason": reason, "step_up": step_up}
-    answer = client.post("/halts/clear", body, role="risk")
-    done(f"Lifting {scope} was asked for.", answer, as_json=as_json)
