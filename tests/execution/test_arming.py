@@ -123,11 +123,13 @@ def test_run_2_paper_needs_the_paper_broker_and_a_name() -> None:
 
 def test_inv_2_the_verdict_is_of_its_arguments_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process environment says live; the environment that was handed in does not."""
-    for name, value in ARMED.items():
+    for name, value in {**ARMED, "PAPER_EXECUTION_ENABLED": "true"}.items():
         monkeypatch.setenv(name, value)
     assert os.environ["TRADING_MODE"] == "live"
     assert ceiling_mode({}) is Mode.SIGNALS
     assert verdict({}, LIVE).mode is Mode.SIGNALS
+    unconfirmed = verdict({"TRADING_MODE": "live"}, LIVE)  # what is missing is not looked for
+    assert Unmet.LIVE_NOT_CONFIRMED in unconfirmed.reasons
     for name in ARMED:
         monkeypatch.delenv(name)
     env = dict(ARMED)
