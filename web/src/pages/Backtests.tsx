@@ -12,7 +12,7 @@ import { strategyText } from "~/components/TraderCells";
 import { defaults, faults, type Values } from "~/forms/schema";
 import { SchemaForm } from "~/forms/SchemaForm";
 import { useNow } from "~/lib/clock";
-import { delta, integer, money, num, number, percent, tone, toneClass, words } from "~/lib/format";
+import { delta, drawdown, integer, money, num, number, percent, tone, toneClass, words } from "~/lib/format";
 import { usePrefs } from "~/lib/prefs";
 import { moment } from "~/lib/time";
 import { DataTable, type Column } from "~/table/DataTable";
@@ -61,10 +61,13 @@ export function Backtests() {
 
 export function metricText(metric: Metric): string {
   if (metric.value == null) return "–";
-  return metric.unit === "ratio" ? percent(metric.value) : number(metric.value, { maxDigits: 2 });
+  if (metric.name === "max_drawdown") return drawdown(metric.value);
+  if (metric.unit === "currency") return delta(metric.value);
+  return metric.unit === "ratio" ? percent(metric.value) : number(metric.value, metric.unit === "count" ? { digits: 0 } : { digits: 2 });
 }
 function Result({ job }: { job: Backtest }) {
   const done = job.state === "succeeded";
+  const strategies = useQuery(queries.strategies()).data;
   const query = useQuery({ ...queries.backtestResult(job.id), enabled: done });
   if (!done) {
     return (
@@ -74,7 +77,7 @@ function Result({ job }: { job: Backtest }) {
     );
   }
   return (
-    <QueryPanel title="Result" query={query} deadlineMs={Infinity} note={`${words(job.request.strategy)} · ${job.request.instrument}`} skeleton={<Skeleton className="mt-3 h-80" />}>
+    <QueryPanel title="Result" query={query} deadlineMs={Infinity} note={`${strategyText(job.request.strategy, job.request.params, strategies)} · ${job.request.instrument}`} skeleton={<Skeleton className="mt-3 h-80" />}>
       {(result) => (
         <>
           <div className="figs pt-2.5 pb-1">
