@@ -103,6 +103,12 @@ soak: setup chromium ## The long storms, and ten swaps for each of COUNT: COUNT=
 		$(BIN)/python -m pytest -p "no:cacheprovider" --randomly-seed=$(SEED) \
 		--timeout=0 -q tests/soak
 
+.PHONY: sim
+sim: setup ## Kills in fake time, as many as wanted: COUNT=1000 SEED=1
+	TRADEDECK_SIM_COUNT=$(COUNT) TRADEDECK_SIM_SEED=$(SEED) \
+		$(BIN)/python -m pytest -n $(WORKERS) -p "no:cacheprovider" --randomly-seed=$(SEED) \
+		--timeout=0 -q tests/closing/test_simulation.py
+
 .PHONY: mutants
 mutants: setup ## Remove each control in turn: a test must fail
 	$(BIN)/python tools/mutants.py

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 
 # A host's environment must not decide what a test sees: it is cleared of our variables.
 OWN_PREFIXES = ("TRADEDECK_", "TRADING_", "LIVE_", "PAPER_", "BROKER_", "STRICT_LIVE", "RUNTIME_")
-# The soak's own knobs, given on the command line of `make soak`.
-KEPT = {"TRADEDECK_SOAK_COUNT", "TRADEDECK_SOAK_SEED"}
+# Knobs given on the command line of `make soak` and `make sim`.
+KEPT = {f"TRADEDECK_{what}_{knob}" for what in ("SOAK", "SIM") for knob in ("COUNT", "SEED")}
 
 settings.register_profile(
     "house",

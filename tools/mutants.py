@@ -16,6 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import mutants_closing
 import mutants_processes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -207,7 +208,8 @@ REST = [
     ),
 ]
 PROCESSES = [Mutant(*control) for control in mutants_processes.CONTROLS]
-MUTANTS = CONTROLS + LINES + REST + PROCESSES
+CLOSING = [Mutant(*control) for control in mutants_closing.CONTROLS]
+MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING
 
 
 def run(source: Path, test: str, match: str) -> bool:

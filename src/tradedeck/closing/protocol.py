@@ -48,11 +48,12 @@ from tradedeck.closing.types import (
     Watching,
 )
 from tradedeck.kernel.words import Word
-from tradedeck.trading.order import Purpose, Side
+from tradedeck.trading.order import OrderType, Purpose, Side
 from tradedeck.venue.capability import Close, Idempotency, Lookup
 from tradedeck.venue.read import WorkingOrder
 from tradedeck.venue.report import Report
 
+AGAIN_MAX = 2
 LOOKUPS_MAX = 50  # per read: a venue that is slow is not helped by questions
 
 
@@ -258,14 +259,16 @@ class Closer:
         """Everything but the stops whose time has not come; in bulk where the venue can."""
         mine = {f.sent.client_id for _, f in flights(at.legs)}
         now: list[WorkingOrder] = []
+        spared: set[str] = set()
         for order in shown.working:
             held = shown.held.get(order.instrument)
             if _protects(order, held):
                 continue  # `_close` takes it, immediately before its close
-            if order.client_id in mine and not _exceeds(order, held):
+            if (order.client_id in mine or _closes(order)) and not _exceeds(order, held):
+                spared.add(order.instrument)  # a close at work, perhaps of an earlier owner
                 continue
             now.append(order)
-        covered = self._bulk(at, shown, now)
+        covered = self._bulk(at, shown, now) - spared
         if covered and self._spend(at):
             for order in shown.working:
                 if order.instrument in covered:
@@ -319,6 +322,8 @@ class Closer:
         here = [i for i in at.intents.values() if i.instrument == leg.instrument]
         if any(intent.reduce_only for intent in here):
             return False  # perhaps a close of an earlier owner: one in flight, whoever sent it
+        if any(o.instrument == leg.instrument and _closes(o) for o in shown.working):
+            return False
         if at.immediate(held):
             return True
         assert at.truth is not None
@@ -361,6 +366,8 @@ class Closer:
             return
         if at.capability.close is Close.PLAIN or not at.fresh(leg):
             return  # bare, its size would be that of an older read
+        if flight.tries > AGAIN_MAX:
+            return  # it may have ended long ago, unheard: wait until it can come no more
         if at.now >= flight.since_ns + self._timing.retry(flight.tries) and self._spend(at):
             self._send_close(at, leg, replace(flight.sent, at_ns=at.now))
 
@@ -414,6 +421,11 @@ def _protects(order: WorkingOrder, held: Decimal | None) -> bool:
     if order.purpose is not Purpose.PROTECTIVE or not held:
         return False
     return (order.signed > 0) != (held > 0)
+
+
+def _closes(order: WorkingOrder) -> bool:
+    """Whether this is a close at work, whoever sent it."""
+    return order.purpose is Purpose.CLOSE and order.type is OrderType.MARKET
 
 
 def _exceeds(order: WorkingOrder, held: Decimal | None) -> bool:
