@@ -1,4 +1,6 @@
-"""The controls of closing: name, file, text, what it becomes, test, -k expression (`mutants.py`)."""
+"""Controls of closing, and the test that must fail without each: (name, file, old, new, test,
+match), for `tools/mutants.py`.
+"""
 
 from __future__ import annotations
 
@@ -66,8 +68,10 @@ CONTROLS = [
     (
         "one close in flight",
         "closing/protocol.py",
-        "        if leg.flight is not None:\n            self._again(at, leg, leg.flight)\n"
-        "            return\n",
+        (
+            "        if leg.flight is not None:\n            self._again(at, leg, leg.flight)\n"
+            "            return\n"
+        ),
         "        leg.flight = None\n",
         PROTOCOL,
         "one_close_in_flight",
