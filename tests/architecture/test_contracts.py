@@ -61,6 +61,14 @@ VIOLATIONS: dict[str, tuple[dict[str, str], str]] = {
         {"runner.planted": "import tradedeck.venue.submit", "venue.submit": ""},
         "The submit port",
     ),
+    "the guard opens": (
+        {"guard.planted": "import tradedeck.venue.permit", "venue.permit": ""},
+        "The guard cannot reach",
+    ),
+    "the guard decides": (
+        {"guard.planted": "import tradedeck.execution.gate", "execution.gate": ""},
+        "The guard cannot reach",
+    ),
     "the kernel waits": ({"kernel.planted": "import asyncio"}, "What decides"),
     "an authority opens a socket": ({"authority.planted": "import socket"}, "What decides"),
     "trading rolls dice": ({"trading.planted": "import random"}, "What decides"),

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import structlog
 
+from tradedeck.exchange import drills
 from tradedeck.exchange.core import ExchangeCore
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.kernel.frames import Unpacker, pack
@@ -26,7 +27,7 @@ DELAYED_MAX = 20_000  # twice what a runner may have posted; beyond it a session
 _DELAYED = frozenset({"place", "cancel", "cancel_all", "replace", "close_all"})
 _ROLES = frozenset({"runner", "guard"})
 # What a guard may ask for; an order of its own must be reduce-only besides.
-GUARD_OPS = frozenset({"place", "cancel", "cancel_all", "snapshot", "since", "lookup"})
+GUARD_OPS = drills.OPS | {"place", "cancel", "cancel_all", "snapshot", "since", "lookup"}
 
 
 class ExchangeServer:
@@ -39,8 +40,10 @@ class ExchangeServer:
         on_commit: Callable[[int], None],
         now_ns: Callable[[], int],
         on_fatal: Callable[[Exception], None],
+        rooms: drills.Drills | None = None,
     ) -> None:
         self._core = core
+        self._rooms = rooms
         self._path = path
         self._on_commit = on_commit
         self._now_ns = now_ns
@@ -123,6 +126,8 @@ class ExchangeServer:
         if not replies:
             return
         head = self._core.commit()
+        if self._rooms is not None:
+            self._rooms.commit()
         writer.write(b"".join(pack(reply) for reply in replies))
         self._push(writer, replies)
         self._on_commit(head)
@@ -132,7 +137,12 @@ class ExchangeServer:
             return 0
         order: Any = request.get("order")
         fields = cast("dict[str, Any]", order) if isinstance(order, dict) else request
-        return self._core.latency_ns.get(str(fields.get("account")), 0)
+        return self._of(request).latency_ns.get(str(fields.get("account")), 0)
+
+    def _of(self, request: dict[str, Any]) -> ExchangeCore:
+        """Whose matching a request is about: a drill's room, or the exchange's own."""
+        room = None if self._rooms is None else self._rooms.of(request)
+        return self._core if room is None else room
 
     def _answer(self, writer: asyncio.StreamWriter, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -140,7 +150,9 @@ class ExchangeServer:
                 self._claim(writer, request)
                 return {"re": request.get("re"), "ok": True}
             self._allow(self._roles.get(writer), request)
-            return {"re": request.get("re"), **self._core.handle(request)}
+            if self._rooms is not None and request.get("op") in drills.OPS:
+                return {"re": request.get("re"), **self._rooms.handle(request)}
+            return {"re": request.get("re"), **self._of(request).handle(request)}
         except TradedeckError as error:
             return {"re": request.get("re"), "error": str(error), "code": error.code.value}
 
@@ -184,6 +196,7 @@ class ExchangeServer:
             if reply.get("re") is not None
             for report in reply.get("reports", ())
             if "head" not in reply and "known" not in reply
+            if not report["account"].startswith(drills.PREFIX)
         ]
         if reports:
             runner.write(pack({"push": reports}))

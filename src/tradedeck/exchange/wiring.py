@@ -13,8 +13,10 @@ from tradedeck.adapters.bus.nats import NatsBus
 from tradedeck.adapters.bus.types import Message
 from tradedeck.adapters.logs.setup import configure
 from tradedeck.exchange.core import ExchangeCore
+from tradedeck.exchange.drills import Drills
 from tradedeck.exchange.server import ExchangeServer
 from tradedeck.journal import serve
+from tradedeck.journal.ballast import Ballast
 from tradedeck.journal.log import Journal
 from tradedeck.kernel.clock import SystemClock
 from tradedeck.kernel.errors import Code, TradedeckError
@@ -34,7 +36,8 @@ async def run(settings: Settings) -> None:
     clock = SystemClock()
     (home / "journals").mkdir(mode=0o700, parents=True, exist_ok=True)
     (home / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
-    journal = Journal(home / "journals" / f"{SOURCE}.db", clock.now_ns)
+    ballast = Ballast(home / "run" / "ballast-exchange")
+    journal = Journal(home / "journals" / f"{SOURCE}.db", clock.now_ns, ballast)
     bus = NatsBus.of_home(home, "exchange")
     hints = serve.Hints(bus.publish, journal, SOURCE)
     core = ExchangeCore(journal, clock.monotonic_ns)
@@ -46,7 +49,10 @@ async def run(settings: Settings) -> None:
         faults.append(error)
         stop.set()
 
-    server = ExchangeServer(core, home / "run" / "exchange.sock", hints.want, clock.now_ns, fatal)
+    rooms = Drills(home / "run", clock.now_ns, clock.monotonic_ns)
+    server = ExchangeServer(
+        core, home / "run" / "exchange.sock", hints.want, clock.now_ns, fatal, rooms
+    )
 
     async def pages(message: Message) -> object:
         return serve.answer(journal, SOURCE, message.json())
@@ -66,6 +72,7 @@ async def run(settings: Settings) -> None:
     beating.cancel()
     hinting.cancel()
     await server.stop()
+    rooms.close()
     await bus.close()
     journal.close()
     if faults:

@@ -45,6 +45,17 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "TRADEDECK_SESSION_IDLE_MINUTES",
     ),
     "exchange": (*_OURS, *_ARMING),
+    "guard": (
+        *_OURS,
+        *_ARMING,
+        "TRADEDECK_GUARD_ON_SILENCE",
+        "TRADEDECK_GUARD_CANCEL_AFTER_S",
+        "TRADEDECK_GUARD_FLATTEN_AFTER_S",
+        "TRADEDECK_GUARD_NOTIFY",
+        "TRADEDECK_GUARD_NOTIFY_COMMAND",
+        "TRADEDECK_LIFT_WAIT_S",
+        "TRADEDECK_DRILL_EVERY_H",
+    ),
     "runner": (
         *_OURS,
         *_ARMING,
@@ -55,6 +66,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "TRADEDECK_STRATEGIES",
         "TRADEDECK_CALLBACK_DEADLINE_MS",
         "TRADEDECK_STRATEGY_MEMORY_MB",
+        "TRADEDECK_GUARD",
     ),
     "worker": (*_OURS, "TRADEDECK_STRATEGIES"),
 }

@@ -52,7 +52,9 @@ def specs(given: Given, nats: Prepared, *, cycles: int) -> list[Spec]:
             silent_s_max=given.watchdog_s,
         ),
         own("api", 1),
-        *([own("exchange", 1)] if _paper(values) else []),
+        # Last of those that trade: a guard that is closing needs the exchange to the end.
+        *([own("exchange", 2)] if _paper(values) else []),
+        own("guard", 1),
         replace(own("runner", 0), needs=after_api, finishes=cycles > 0),
         replace(own("worker", 0), lazy=True),
     ]
