@@ -177,7 +177,7 @@ def take(home: Path, out: Path, only: Sequence[str], *, readme: bool) -> None:
     """All pictures, or the one of the README."""
     with sync_playwright() as playwright:
         browser = launch(playwright)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="dark")
         base = sign_in(page, home)
         if readme:
             open_page(page, base, PAGES["command-center"])

@@ -7,7 +7,7 @@ const status = (change: Partial<Status> = {}): Status => ({
   runner: { id: "local", state: "running", seen_at: null, age_ms: 100, epoch: "e", seq: 1, loop_lag_ms: 1, build: null, detail: "", started_at: null },
   accounts: [], traders: [], feeds: [], halts: [], session: [], reconcile: { verdict: "not_checked", checked_at: null, detail: null }, alerts: { unacknowledged: 0, oldest_at: null }, last_seq: 1, ...change,
 });
-const limit = (used: number): Headroom => ({ scope: "account/a", limit: "drawdown_max", label: "Drawdown", used, bound: 0.1, unit: "ratio", set_by: null, set_at: null, last_breach: null, breaches: 0, action: null });
+const limit = (used: number): Headroom => ({ scope: "account/a", limit: "drawdown_max", label: "Drawdown", used, bound: 0.1, unit: "ratio", set_by: null, set_at: null, last_breach: null, breaches: 0, action: "pause" });
 
 describe("verdicts", () => {
   it("never call the book true without reconciliation", () => {
@@ -18,6 +18,11 @@ describe("verdicts", () => {
     expect(verdicts.safe(status(), [limit(0.019)])).toMatchObject({ answer: "Yes", tone: "ok" });
     expect(verdicts.safe(status(), [limit(0.2)]).tone).toBe("bad");
     expect(verdicts.safe(status(), []).answer).toBe("No limits");
+  });
+  it("do not call an order that the gate refused a limit that is exceeded", () => {
+    const refused = { ...limit(0.5), limit: "order_value_max", label: "Order value", action: null };
+    expect(verdicts.safe(status(), [refused])).toMatchObject({ answer: "Yes, orders refused", tone: "warn" });
+    expect(verdicts.safe(status(), [refused, limit(0.2)])).toMatchObject({ answer: "Limit exceeded", tone: "bad" });
   });
   it("put a halt before everything", () => expect(verdicts.safe(status({ halts: [{ id: "h", scope: "all", level: "pause", reason: "", by: "x", at: "", kill: null, holders: ["runner"] }] }), []).answer).toBe("Entries paused"));
   it("say signals only, and blocked with its reasons", () => {

@@ -15,9 +15,12 @@ export function safe(status: Status, limits: Headroom[] | undefined): Verdict {
   const question = "Are we safe?";
   const halted = status.halts[0];
   if (halted) return { question, answer: halted.level === "halted" ? "Halted" : halted.level === "pause" ? "Entries paused" : "Reduce only", detail: `${halted.scope} · ${halted.by}`, ...warn, act: "kill" };
-  const closest = closestFirst(limits ?? [])[0];
+  const ranked = closestFirst(limits ?? []);
+  const closest = ranked.find((limit) => limit.action != null && (usedRatio(limit) ?? 0) > 1) ?? ranked[0];
   const ratio = closest ? (usedRatio(closest) ?? 0) : 0;
   const detail = closest ? `${limitName(closest)} is closest: ${usedText(closest, status.accounts[0]?.currency)}` : limits ? "No limit is set" : "Limits not read yet";
+  // A limit without an action holds orders back: beyond it stands what was refused, not what is held.
+  if (closest && ratio > 1 && closest.action == null) return { question, answer: "Yes, orders refused", detail: `${limitName(closest)}: wanted ${usedText(closest, status.accounts[0]?.currency)}`, ...warn, link: { to: "/orders", label: "see them", search: { status: "refused" } } };
   if (ratio > 1) return { question, answer: "Limit exceeded", detail, ...bad, act: "kill" };
   if (status.mode === "signals") return { question, answer: "Yes, signals only", detail: "No account can execute; every order is refused", ...good };
   if (status.mode === "blocked") return { question, answer: "Blocked", detail: status.mode_reasons.map(codeWords).join(", ") || "A condition is unmet", ...warn, link: { to: "/operations", label: "see why" } };
