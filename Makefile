@@ -82,6 +82,10 @@ format: $(VENV)/.stamp-package ## Let ruff put the Python in order
 chromium: $(VENV)/.stamp-deps
 	@tools/ensure-chromium
 
+.PHONY: systemd-analyze
+systemd-analyze:
+	@tools/ensure-systemd-analyze
+
 .PHONY: web-test
 web-test: setup
 	@if [ -f web/package.json ]; then \
@@ -91,7 +95,7 @@ web-test: setup
 
 # pytest comes last, so that the last line printed is its summary.
 .PHONY: test
-test: setup chromium lint web-test ## Everything that has to pass, in 12 minutes at most
+test: setup chromium systemd-analyze lint web-test ## Everything that has to pass, in 12 minutes at most
 	@mkdir -p build
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -p "no:cacheprovider" \
 		--randomly-seed=$(SEED) --junitxml=build/junit.xml -q tests

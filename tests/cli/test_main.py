@@ -15,7 +15,19 @@ import typer.main
 from tradedeck.cli.main import app
 from tradedeck.ops.exits import MEANING, Exit
 
-NO_JSON = {"guard serve", "up", "api", "runner", "exchange", "worker", "completion", "export"}
+NO_JSON = {
+    "guard serve",
+    "up",
+    "nats",
+    "desktop",
+    "service",
+    "api",
+    "runner",
+    "exchange",
+    "worker",
+    "completion",
+    "export",
+}
 
 
 def tradedeck(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

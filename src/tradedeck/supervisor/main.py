@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import fcntl
 import os
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -56,7 +57,7 @@ def _up(options: argparse.Namespace, begun: float) -> int:
             environment["MAX_ITERATIONS"] = str(options.cycles)
         cycles = int(environment.get("MAX_ITERATIONS") or 0)
         host = replace(host, home=home, port=port, environment=environment)
-        banner = Banner(host, begun, demo_home=options.demo)
+        banner = Banner(host, begun, demo_home=options.demo, open_page=options.open)
         supervisor = Supervisor(
             wiring.specs(host, nats, cycles=cycles),
             home / "run" / "processes.json",
@@ -75,10 +76,13 @@ def _up(options: argparse.Namespace, begun: float) -> int:
 class Banner:
     """What a person at the terminal is told."""
 
-    def __init__(self, host: given.Given, begun: float, *, demo_home: bool) -> None:
+    def __init__(
+        self, host: given.Given, begun: float, *, demo_home: bool, open_page: bool = False
+    ) -> None:
         self._host = host
         self._begun = begun
         self._demo = demo_home
+        self._open = open_page
         self._ready: set[str] = set()
         self._link_due: float | None = None
         self._link_tries = 0
@@ -132,6 +136,18 @@ class Banner:
         self._say("         (works once, for 15 minutes; another: `tradedeck token link`)")
         self._say(f"Mode:    {self._mode()}")
         self._say("Stop:    Ctrl-C, or `tradedeck down` from another terminal")
+        if self._open:
+            self._browse(f"{address}{path}")
+
+    def _browse(self, link: str) -> None:
+        """In a process of its own: a browser may live longer than we do, and may not start."""
+        subprocess.Popen(
+            [sys.executable, "-m", "webbrowser", "-t", link],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def _mode(self) -> str:
         values = self._host.environment
@@ -189,4 +205,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cycles", type=int, default=0, metavar="N", help="stop after N cycles of the runner"
     )
+    parser.add_argument("--open", action="store_true", help="open the cockpit in the browser")
     return parser

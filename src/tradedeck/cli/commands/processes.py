@@ -8,15 +8,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from tradedeck.cli import home
 from tradedeck.cli.output import AsJson, done, show
+from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.ops.child import ask_supervisor
 from tradedeck.ops.files import read_json
+from tradedeck.ops.lifeline import age_s
 
+PROBE_S = 5.0
 Cycles = Annotated[
     int, typer.Option(min=0, metavar="N", help="Stop after N cycles of the runner; 0: never.")
 ]
@@ -29,7 +33,10 @@ def add(app: typer.Typer) -> None:
     app.command(rich_help_panel=panel)(down)
     app.command(rich_help_panel=panel)(processes)
     app.command(rich_help_panel=panel)(restart)
-    for name in ("api", "exchange", "worker"):
+    app.command(rich_help_panel=panel)(probe)
+    app.command(rich_help_panel=panel)(service)
+    app.command(rich_help_panel=panel)(desktop)
+    for name in ("nats", "api", "exchange", "worker"):
         app.command(name, rich_help_panel=panel, help=f"Run the {name} alone, in front.")(
             _alone(name)
         )
@@ -45,9 +52,16 @@ def up(
         ),
     ] = False,
     cycles: Cycles = 0,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the cockpit in the browser, signed in.")
+    ] = False,
 ) -> None:
     """Start everything and print the sign-in link. Ctrl-C stops it in order."""
-    options = [*(["--demo"] if demo else []), *(["--cycles", str(cycles)] if cycles else [])]
+    options = [
+        *(["--demo"] if demo else []),
+        *(["--cycles", str(cycles)] if cycles else []),
+        *(["--open"] if open_page else []),
+    ]
     become("supervisor", options)
 
 
@@ -55,7 +69,7 @@ def runner(cycles: Cycles = 0) -> None:
     """Run the runner alone, in front."""
     if cycles:
         os.environ["MAX_ITERATIONS"] = str(cycles)
-    become("runner", [])
+    become("supervisor", ["only", "runner"])
 
 
 def down(as_json: AsJson = False) -> None:
@@ -90,6 +104,52 @@ def restart(
     done("", ask_supervisor(home.find(), "restart", process), as_json=as_json)
 
 
+def probe(
+    process: Annotated[
+        str, typer.Argument(help="api, exchange, guard, runner or worker.", metavar="PROCESS")
+    ] = "api",
+    within: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="How old its last word may be.")
+    ] = PROBE_S,
+    as_json: AsJson = False,
+) -> None:
+    """Whether the working loop of a process of this home turns: exit code 0 if so, else 4."""
+    age = age_s(home.find(), process)
+    if age is None or age > within:
+        said = "has said nothing" if age is None else f"was last heard {age:.1f} s ago"
+        raise TradedeckError(
+            Code.UNAVAILABLE, f"{process} {said}.", hint="See `tradedeck processes` and its log."
+        )
+    done(
+        f"{process} was heard {age:.1f} s ago.",
+        {"process": process, "age_s": round(age, 3)},
+        as_json=as_json,
+    )
+
+
+class Install(StrEnum):
+    """Acts on the entries of the desktop."""
+
+    INSTALL = "install"
+    REMOVE = "remove"
+
+
+def desktop(
+    act: Annotated[Install, typer.Argument(help="install or remove.")],
+    demo: Annotated[bool, typer.Option("--demo", help="For the demo's home.")] = False,
+) -> None:
+    """Start and stop by a click: entries in the desktop's menu."""
+    become("supervisor", ["desktop", act.value, *(["--demo"] if demo else [])])
+
+
+def service(
+    folder: Annotated[str, typer.Argument(help="For example /etc/systemd/system.")],
+    user: Annotated[str, typer.Option(help="Who runs it; default: you.")] = "",
+) -> None:
+    """Write systemd units of this installation into a folder."""
+    become("supervisor", ["service", "write", folder, *(["--user", user] if user else [])])
+
+
 def completion(
     shell: Annotated[str, typer.Argument(help="bash, zsh or fish.")] = "bash",
 ) -> None:
@@ -112,6 +172,6 @@ def become(process: str, options: list[str]) -> None:
 
 def _alone(name: str) -> Callable[[], None]:
     def start() -> None:
-        become(name, [])
+        become("supervisor", ["only", name])
 
     return start
