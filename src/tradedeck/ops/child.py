@@ -1,4 +1,4 @@
-"""A process's side of being supervised: saying that it serves, dying with its supervisor.
+"""A process's side of being supervised: dying with its supervisor (`lifeline` says that it serves).
 
 And the way to ask the supervisor for something, through its socket in the home.
 """
@@ -19,16 +19,6 @@ from tradedeck.kernel.errors import Code, TradedeckError
 READY_FD = "TRADEDECK_READY_FD"
 PARENT_FD = "TRADEDECK_PARENT_FD"
 SOCKET_PATH_BYTES_MAX = 100  # 108 on Linux, 104 on macOS, with the closing zero
-
-
-def ready() -> None:
-    """Tell the supervisor that this process serves now. Without one: nothing. Idempotent."""
-    number = os.environ.pop(READY_FD, "")
-    if not number.isdigit():
-        return
-    with contextlib.suppress(OSError):  # a supervisor that died meanwhile needs no answer
-        os.write(int(number), b"READY\n")
-        os.close(int(number))
 
 
 def watch_parent() -> None:
