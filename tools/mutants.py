@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mutants_closing
-import mutants_guard
 import mutants_processes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -210,8 +209,7 @@ REST = [
 ]
 PROCESSES = [Mutant(*control) for control in mutants_processes.CONTROLS]
 CLOSING = [Mutant(*control) for control in mutants_closing.CONTROLS]
-GUARD = [Mutant(*control) for control in mutants_guard.CONTROLS]
-MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD
+MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING
 
 
 def run(source: Path, test: str, match: str) -> bool:

@@ -59,6 +59,7 @@ PAGES: dict[str, str] = {
     "logs": "/operations?tab=logs",
     "metrics": "/operations?tab=metrics",
     "audit": "/audit",
+    "emergency": "/emergency",
     "kill": "/|Shift+K",
     "palette": "/|Control+k",
     "help": "/|?",

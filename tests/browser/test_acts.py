@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import settled
 from tests.browser.deck import ACCOUNT, FEED, Deck, until
+from tradedeck.closing import report
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -311,19 +313,23 @@ def test_flatten_is_held_and_flat_is_what_the_venue_says(
     assert set(deck.venue_positions().values()) == {0.0}
     assert deck.open_positions() == []
     until(lambda: deck.working() == [], "no order to be left")
-    expect(page.get_by_text("Entries paused: all").first).to_be_visible()
+    expect(dialog).to_contain_text("flat as seen at the broker")
+    expect(page.get_by_text("Halted: all").first).to_be_visible()
     assert [halt["scope"] for halt in deck.status()["halts"]] == ["all"]
-    with page.expect_download() as evidence:
-        dialog.get_by_role("button", name="Download evidence").click()
-    assert evidence.value.suggested_filename.startswith("kill-")
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="Report of kill_").click()
+    evidence = report.verify(Path(download.value.path()).read_bytes())
+    assert evidence["kill"]["scope"] == "all"
+    assert evidence["proofs"].keys() == {leg["account"] for leg in evidence["steps"]}
+    assert report.content_hash(evidence)[:16] in download.value.suggested_filename
 
     dialog.get_by_label("Reason for lifting").fill("drill is over")
-    dialog.get_by_role("button", name="Lift").click()
+    dialog.get_by_role("button", name="Lift all").click()
     proof = page.get_by_role("dialog", name="One-time code")
-    proof.get_by_role("textbox", name="Code").fill(deck.step_up())
+    proof.get_by_role("textbox", name="Code").fill(deck.code())
     proof.get_by_role("button", name="Go on").click()
-    expect(page.get_by_text("Entries paused: all")).to_have_count(0)
-    assert deck.status()["halts"] == []
+    until(lambda: deck.status()["halts"] == [], "the lift")
+    expect(page.get_by_text("Halted: all")).to_have_count(0)
     until(lambda: {t["state"] for t in deck.status()["traders"]} == {"running"}, "all to run")
     # The API asks for the proof by refusing; Chromium reports every refused request itself.
     assert all("403" in text for text in complaints), complaints

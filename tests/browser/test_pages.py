@@ -23,6 +23,7 @@ PAGES = [
     "/orders?tab=ledger", "/backtests", "/config", "/config?tab=raw", "/config?tab=versions",
     "/config?tab=conditions", "/operations", "/operations?tab=feeds", "/operations?tab=logs",
     "/operations?tab=metrics", "/audit", "/audit?outcome=failed",
+    "/emergency", "/emergency?scope=trader/apple-ema",
     "/traders/apple-ema?tab=performance",
 ]  # fmt: skip
 SERIOUS = {"serious", "critical"}
@@ -132,7 +133,7 @@ def test_letters_go_to_every_page(page: Page) -> None:
     settled(page)
     for letter, address in {
         "t": "/traders", "o": "/orders", "b": "/backtests", "f": "/config", "p": "/operations",
-        "a": "/audit", "c": "/",
+        "a": "/audit", "e": "/emergency", "c": "/",
     }.items():  # fmt: skip
         page.keyboard.press("g")
         page.keyboard.press(letter)

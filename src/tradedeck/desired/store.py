@@ -52,8 +52,7 @@ def last_with(read: ReadSession, part: str, name: str) -> Any:
     page = read.all(statement)
     while page:
         for row in page:
-            items: list[dict[str, Any]] = canonical.decode(row["document"]).get(part) or []
-            for item in items:
+            for item in canonical.decode(row["document"]).get(part) or []:
                 if item["id"] == name:
                     return item
         page = read.all(statement.where(versions.generation < page[-1]["generation"]))

@@ -97,7 +97,7 @@ export async function perform({ label, run, confirm = whichever, timeoutMs = 10_
       return current();
     }
     if (accepted.hold_until) {
-      update(id, { phase: "confirmed", endedAt: Date.now(), note: `Waits until ${accepted.hold_until.slice(11, 19)} UTC, because it loosens; cancellable under Configuration.` });
+      update(id, { phase: "confirmed", endedAt: Date.now(), note: `Waits until ${accepted.hold_until.slice(11, 19)} UTC, because it loosens; cancellable meanwhile.` });
       return current();
     }
     const event = early.find((each) => confirm(each, accepted)) ?? (await outcome);
@@ -128,20 +128,6 @@ export const cancelOrders = (scope: { account?: string; trader?: string; instrum
   perform({ label: "Cancel working orders", run: () => send<Receipt>("/orders/cancel", { body: scope }) });
 export const closePosition = (account: string, instrument: string) =>
   perform({ label: `Close ${instrument}`, run: () => send<Receipt>("/positions/close", { body: { account, instrument } }) });
-export const flatten = (scope: string, reason: string) =>
-  perform({ label: `Flatten ${scope}`, run: () => send<Receipt>("/flatten", { body: { scope, reason } }), timeoutMs: 30_000 });
-export const setHalt = (scope: string, level: "pause" | "reduce_only", reason: string) =>
-  perform({
-    label: `${level === "pause" ? "Pause entries" : "Reduce only"}: ${scope}`,
-    run: () => send<Receipt>("/halts", { body: { scope, level, reason } }),
-    confirm: (event, receipt) => isOutcomeOf(event, receipt) || (event.kind === "halt.set" && event.body.scope === scope && event.body.level === level),
-  });
-export const clearHalt = (scope: string, reason: string) =>
-  perform({
-    label: `Lift halt: ${scope}`,
-    run: (step_up) => send<Receipt>("/halts/clear", { body: { scope, reason, step_up } }),
-    confirm: (event, receipt) => isOutcomeOf(event, receipt) || (event.kind === "halt.cleared" && event.body.scope === scope),
-  });
 export const activate = (strategy: string, choice: { preset?: string; params?: Record<string, unknown> }, trader: string) =>
   perform({ label: `Switch ${trader} to ${strategy}`, run: () => send<Receipt>("/activate", { body: { strategy, ...choice, trader } }) });
 export const replay = (feed: string, change: { speed?: number; paused?: boolean; step?: number; seek?: string }) =>

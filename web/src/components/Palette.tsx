@@ -3,6 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { replay, traderAct } from "~/api/acts";
 import { queries } from "~/api/queries";
+import { runDrill } from "~/api/stop";
 import { cx } from "~/lib/cx";
 import { setPrefs, usePrefs } from "~/lib/prefs";
 import { Dialog } from "~/ui/Dialog";
@@ -33,6 +34,7 @@ function useEntries(): Entry[] {
     const entries: Entry[] = places.map((place) => ({ group: "Go", label: place.label, hint: `g ${place.key}`, run: () => void navigate({ to: place.to }) }));
     entries.push(
       { group: "Act", label: "Kill switch: pause, reduce only, flatten", hint: "⇧K", run: () => openKill() },
+      { group: "Act", label: "Run a kill drill", blocked, run: () => { void navigate({ to: "/emergency" }); void runDrill(); } },
       { group: "Act", label: "Deploy a trader", blocked, run: () => void navigate({ to: "/traders", search: { deploy: true } }) },
       { group: "Act", label: "Start a backtest", blocked, run: () => void navigate({ to: "/backtests", search: { start: true } }) },
       { group: "Act", label: "Edit configuration", run: () => void navigate({ to: "/config" }) },

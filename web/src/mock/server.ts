@@ -6,6 +6,7 @@ import { workingOrder } from "~/api/states";
 import { infer } from "~/forms/DocumentForm";
 import { catalogue } from "./catalogue";
 import { barsOf, days } from "./prices";
+import { installStop } from "./stop";
 import { frozen, World, type MockTrader } from "./world";
 
 const world = new World();
@@ -321,7 +322,7 @@ on("POST", "/flatten", ({ body }) => {
   });
 });
 on("POST", "/halts", ({ body }) => accept("halt.set", str(body.scope), () => setHalt(str(body.scope), body.level as "pause", str(body.reason))));
-on("POST", "/halts/clear", ({ body }) => accept("halt.clear", str(body.scope), () => { world.halts = world.halts.filter((halt) => halt.scope !== body.scope); world.emit("halt.cleared", { scope: body.scope, reason: body.reason, by: "A. Operator" }); }));
+installStop(world, { on, json, problem, setHalt, cancel, close });
 on("GET", "/decisions", ({ query }) => items((find(query.get("trader") ?? "")?.decisions ?? []).slice(-Number(query.get("limit") ?? 400)).reverse()));
 on("GET", "/alerts", () => items(world.alerts));
 on("POST", "/alerts/:id/acknowledge", ({ params }) => {

@@ -35,9 +35,10 @@ const orders = createRoute({ getParentRoute: () => shell, path: "/orders", compo
 const config = createRoute({ getParentRoute: () => shell, path: "/config", component: lazyRouteComponent(() => import("~/pages/Configuration"), "Configuration"), validateSearch: search(["tab", "generation"]) });
 const operations = createRoute({ getParentRoute: () => shell, path: "/operations", component: lazyRouteComponent(() => import("~/pages/Operations"), "Operations"), validateSearch: search(["tab", "q", "level", "process"]) });
 const backtests = createRoute({ getParentRoute: () => shell, path: "/backtests", component: lazyRouteComponent(() => import("~/pages/Backtests"), "Backtests"), validateSearch: backtestsSearch });
+const emergency = createRoute({ getParentRoute: () => shell, path: "/emergency", component: lazyRouteComponent(() => import("~/pages/Emergency"), "Emergency"), validateSearch: search(["scope", "kill"]) });
 const audit = createRoute({ getParentRoute: () => shell, path: "/audit", component: lazyRouteComponent(() => import("~/pages/Audit"), "Audit"), validateSearch: search(["q", "act", "outcome"]) });
 
-const tree = root.addChildren([signIn, shell.addChildren([home, traders, trader, orders, config, operations, backtests, audit])]);
+const tree = root.addChildren([signIn, shell.addChildren([home, traders, trader, orders, config, operations, backtests, emergency, audit])]);
 export const makeRouter = () =>
   createRouter({ routeTree: tree, defaultPreload: "intent", defaultErrorComponent: Broken, defaultPendingComponent: Waiting, defaultPendingMs: 150, scrollRestoration: false });
 
