@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mutants_closing
+import mutants_guard
 import mutants_processes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -209,7 +210,8 @@ REST = [
 ]
 PROCESSES = [Mutant(*control) for control in mutants_processes.CONTROLS]
 CLOSING = [Mutant(*control) for control in mutants_closing.CONTROLS]
-MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING
+GUARD = [Mutant(*control) for control in mutants_guard.CONTROLS]
+MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD
 
 
 def run(source: Path, test: str, match: str) -> bool:

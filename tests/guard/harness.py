@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.runner.harness import PAPER, ROOT, Entry, Rig, _listens, entries, until
+from tests.runner.harness import PAPER, PROGRAM, Entry, Rig, _listens, entries, until
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.ops import guardact
 
@@ -24,6 +24,7 @@ FAST = {
     "TRADEDECK_LIFT_WAIT_S": "0.2",
     "TRADEDECK_DRILL_EVERY_H": "0",
 }
+ROOT = Path(__file__).parents[2]
 PEER = Path(__file__).with_name("peer.py")
 
 
@@ -39,7 +40,7 @@ class Deck(Rig):
         """Start a peer, and wait until it has seeded its accounts and was heard."""
         spec = {"accounts": ["main"], "symbols": ["AAA", "BBB"], **spec}
         given = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        path = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
+        path = f"{PROGRAM}{os.pathsep}{ROOT}"
         given |= {"TRADEDECK_HOME": str(self.home), "PYTHONPATH": path}
         with (self.home / "logs" / "peer.out").open("ab") as out:
             process = self.procs["peer"] = subprocess.Popen(
@@ -73,7 +74,7 @@ class Deck(Rig):
     def local(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A person's own command on the host."""
         given = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        given |= {"TRADEDECK_HOME": str(self.home), "PYTHONPATH": str(ROOT / "src")}
+        given |= {"TRADEDECK_HOME": str(self.home), "PYTHONPATH": str(PROGRAM)}
         return subprocess.run(
             [sys.executable, "-m", "tradedeck.guard", *arguments],
             env=given, capture_output=True, text=True, check=False, timeout=60, cwd=self.home,

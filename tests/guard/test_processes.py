@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.guard.harness import deck, fills, shown
-from tests.runner.harness import check_chain, raw_entries, until
+from tests.guard.harness import ROOT, deck, fills, shown
+from tests.runner.harness import PROGRAM, check_chain, raw_entries, until
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.signing import SigningKey
 
@@ -364,3 +366,18 @@ def test_the_guard_is_small_when_idle(tmp_path: Path) -> None:
         rollup = Path(f"/proc/{d.procs['guard'].pid}/smaps_rollup").read_text()
         pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
         assert pss <= 60 * 1024
+
+
+def test_inv_3_inv_6_ctl_7_a_kill_on_a_full_disk(tmp_path: Path) -> None:
+    """A real file system of 64 MB, filled to the last byte, where nobody else sees it."""
+    mount = f'mount -t tmpfs -o size=64m none "{tmp_path}" && chmod 700 "{tmp_path}"'
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f'{mount} && exec "$0" -m tests.guard.fulldisk "{tmp_path}"',
+         sys.executable],
+        capture_output=True, text=True, check=False, timeout=110, cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{PROGRAM}{os.pathsep}{ROOT}"},
+    )  # fmt: skip
+    if "unshare:" in done.stderr or "mount:" in done.stderr:
+        return  # no right to mount here: test_process.py has SQLite's own bound in the disk's place
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout) == [[{}, []], True, True]

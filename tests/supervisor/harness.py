@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from tradedeck.adapters.logs.pipeline import Pipeline
 from tradedeck.adapters.logs.sink import RotatingFile, Sink
 from tradedeck.ops.files import prepare_home
-from tradedeck.supervisor import control
+from tradedeck.supervisor import control, halting
 from tradedeck.supervisor.supervisor import Supervisor
 from tradedeck.supervisor.types import Child, Spec
 
@@ -32,6 +33,7 @@ if __name__ == "__main__":
         home / "run" / "processes.json",
         Pipeline("supervisor", sink, None, time.time_ns),
         on_change=say,
+        on_failed=partial(halting.halt, home),
     )
     with control.listen(home / "run" / "supervisor.sock") as listener:
         sys.exit(supervisor.run(listener))

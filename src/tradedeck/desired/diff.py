@@ -51,10 +51,12 @@ def against(
     """
     found = list(changes)
     told = {change.path for change in found}
-    for part in _KEYED:
-        before = {item[_KEYED[part]]: item for item in remembered.get(part) or []}
-        for item in new.get(part) or []:
-            name = item[_KEYED[part]]
+    for part, key in _KEYED.items():
+        known: list[dict[str, Any]] = remembered.get(part) or []
+        wanted: list[dict[str, Any]] = new.get(part) or []
+        before = {item[key]: item for item in known}
+        for item in wanted:
+            name = item[key]
             if name in before:
                 loosened = _walk(f"{part}.{name}", before[name], item)
                 found += [c for c in loosened if c.effect is Effect.LOOSEN and c.path not in told]

@@ -103,11 +103,15 @@ def changes_of(read: ReadSession, found: Version, plain: Mapping[str, Any]) -> t
     """What changes from the version in force, and what loosens against limits from before."""
     remembered: dict[str, list[Any]] = {}
     for part in ("accounts", "traders"):
-        present = {item["id"] for item in found.document.get(part) or []}
-        back = [i["id"] for i in plain.get(part) or [] if i["id"] not in present]
+        present = {item["id"] for item in _items(found.document, part)}
+        back = [str(i["id"]) for i in _items(plain, part) if i["id"] not in present]
         items = [store.last_with(read, part, name) for name in back]
         remembered[part] = [item for item in items if item is not None]
     return tuple(against(diff(found.document, plain), remembered, plain))
+
+
+def _items(document: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
+    return document.get(part) or []
 
 
 def _supersede(write: WriteSession, made: Version, *, now_ns: int) -> None:

@@ -52,7 +52,8 @@ def last_with(read: ReadSession, part: str, name: str) -> Any:
     page = read.all(statement)
     while page:
         for row in page:
-            for item in canonical.decode(row["document"]).get(part) or []:
+            items: list[dict[str, Any]] = canonical.decode(row["document"]).get(part) or []
+            for item in items:
                 if item["id"] == name:
                     return item
         page = read.all(statement.where(versions.generation < page[-1]["generation"]))

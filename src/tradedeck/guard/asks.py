@@ -13,10 +13,12 @@ from typing import Any, Protocol, cast
 import structlog
 
 from tradedeck.authority.envelope import Envelope, Verifier
+from tradedeck.closing.report import content_hash
 from tradedeck.closing.scope import cells, parse
 from tradedeck.closing.types import Kill
 from tradedeck.guard import types as t
 from tradedeck.guard.core import Core
+from tradedeck.guard.kills import Running
 from tradedeck.guard.read import kill_of, text
 from tradedeck.guard.records import Records
 from tradedeck.guard.server import Session
@@ -24,6 +26,7 @@ from tradedeck.kernel import canonical
 from tradedeck.kernel.clock import Clock
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.kernel.ids import new_id
+from tradedeck.trading.facts import Kind
 
 CODE_DIGITS = 8
 KINDS = ("kill", "lift", "lift_cancel", "drill")
@@ -65,6 +68,14 @@ class Steps(Protocol):
         """Run beside."""
         ...
 
+    def note(self, kind: str, body: dict[str, Any], row: dict[str, Any] | None) -> None:
+        """A fact of its own."""
+        ...
+
+    def report(self, running: Running) -> dict[str, Any]:
+        """The evidence of a kill."""
+        ...
+
     def seen(self, envelope: Envelope) -> None:
         """Refuse a copy of it for as long as it lives."""
         ...
@@ -100,7 +111,12 @@ class Asks:
         if act == "status":
             return {"ok": True, **self._guard.status()}
         if act == "kill":
+            if frame.get("alarm"):  # a process that is given up, by the supervisor
+                words = {"code": "PROCESS_FAILED", "severity": "critical", "subject": "host"}
+                self._guard.note(Kind.ALARM, words | {"detail": text(frame, "alarm")}, None)
             return self.kill(kill_of(frame, self._clock.now_ns(), by="host"), "host")
+        if act == "report":
+            return self._report(text(frame, "id"))
         if act == "lift":
             return self.lift(frame, local=True)
         if act == "lift_cancel":
@@ -147,10 +163,18 @@ class Asks:
         orders, positions = int(body.get("orders", 50)), int(body.get("positions", 50))
         return await self._guard.drills.run(orders, positions, by)
 
-    def _follow(self, session: Session, name: str) -> dict[str, Any]:
+    def _report(self, name: str) -> dict[str, Any]:
+        body = self._guard.report(self._known(name))
+        return {"ok": True, "report": body, "sha256": content_hash(body)}
+
+    def _known(self, name: str) -> Running:
         running = self._guard.core.kills.get(name)
         if running is None:
-            raise TradedeckError(Code.NOT_FOUND, f"there is no kill {name} here")
+            raise TradedeckError(Code.NOT_FOUND, f"there is no kill {name[:60]} here")
+        return running
+
+    def _follow(self, session: Session, name: str) -> dict[str, Any]:
+        running = self._known(name)
         if running.open:
             self._followers[session] = name
         return {"ok": True, **running.told()}

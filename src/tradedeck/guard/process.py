@@ -14,17 +14,20 @@ from typing import Any, Protocol, cast
 import structlog
 
 from tradedeck.authority.envelope import Envelope, Verifier
+from tradedeck.closing.report import content_hash
 from tradedeck.closing.types import Noted, Proof, Sent
+from tradedeck.guard import evidence
 from tradedeck.guard import types as t
 from tradedeck.guard.asks import Asks, Drilling
 from tradedeck.guard.core import Core, sent_row
 from tradedeck.guard.fence import FENCE_S, Handle, started
+from tradedeck.guard.kills import Running
 from tradedeck.guard.notify import Notifier
 from tradedeck.guard.read import policies, text
 from tradedeck.guard.records import Records
 from tradedeck.guard.server import Session
 from tradedeck.journal.log import Journal
-from tradedeck.kernel.clock import Clock, format_ns
+from tradedeck.kernel.clock import NS_PER_S, Clock, format_ns
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.trading.facts import Kind
 
@@ -33,6 +36,7 @@ BUSY_TICK_S = 0.01  # a runner is asked to own a kill within 250 ms
 REST_TURNS = 20
 DRILL_AGAIN_S = 5.0  # one that could not run is tried again after it
 SEEN = "seen"
+MINUTE_NS = 60 * NS_PER_S
 log: Any = structlog.get_logger(__name__)
 
 
@@ -114,13 +118,15 @@ class Guard:
         """Commit what is stated, then act."""
         for output in outputs:
             if isinstance(output, t.Entry):
+                if output.kind == Kind.KILL_DONE:
+                    self._seal(output.body)
                 self._journal.append(output.kind, output.body)
                 log.info(output.kind, **_shown(output.body))
             elif isinstance(output, t.Row):
                 if output.value is None:
                     self._journal.drop(output.name)
                 else:
-                    self._journal.put(output.name, output.value)
+                    self._journal.put(output.name, self._newest(output))
         durable = self.commit()
         answer: dict[str, Any] = {}
         for output in outputs:
@@ -129,6 +135,21 @@ class Guard:
             else:
                 self._act(output, durable=durable)
         return answer
+
+    def _seal(self, done: dict[str, Any]) -> None:
+        """Put the hash of its evidence into the entry that says that a kill is done."""
+        self.commit()  # its last steps, so that the evidence has them
+        running = self.core.kills[done["id"]]
+        done["sha256"] = running.sha256 = content_hash(self.report(running, done["totals"]))
+
+    def _newest(self, row: t.Row) -> Any:
+        running = self.core.kills.get(row.name.removeprefix("kill/"))
+        return row.value if running is None else running.row()  # with its hash
+
+    def report(self, running: Running, totals: dict[str, int] | None = None) -> dict[str, Any]:
+        """The evidence of a kill, from the journal."""
+        since = running.kill.at_ns - MINUTE_NS  # clocks may have been set since
+        return evidence.report(running, self._journal.kinds(evidence.KINDS, since), totals)
 
     def commit(self) -> bool:
         """Make it durable; False where the disk takes nothing, and it stays staged."""
@@ -321,7 +342,7 @@ class Guard:
             raise TradedeckError(Code.REFUSED, "this session has not said hello")
         try:
             self.happened(self._input(frame))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, TradedeckError) as error:
             detail = f"the runner's frame was malformed: {type(error).__name__}: {error}"
             self.happened(t.Ignored(Code.INVALID.value, detail))
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.ops import exits
 from tradedeck.ops.files import prepare_home
 from tradedeck.ops.hostact import call
-from tradedeck.supervisor import control, demo, given, ports, wiring
+from tradedeck.supervisor import control, demo, given, halting, ports, wiring
 from tradedeck.supervisor.supervisor import Supervisor
 from tradedeck.supervisor.types import Child, State
 
@@ -64,6 +65,7 @@ def _up(options: argparse.Namespace, begun: float) -> int:
             _log(home, host.log_file),
             on_change=banner.changed,
             on_tick=banner.tick,
+            on_failed=partial(halting.halt, home),
         )
         banner.begin()
         try:

@@ -54,6 +54,7 @@ class Supervisor:
         *,
         on_change: Callable[[Child], None] = lambda _: None,
         on_tick: Callable[[], None] = lambda: None,
+        on_failed: Callable[[str, str], bool] = lambda _name, _why: True,
     ) -> None:
         self.children = {
             spec.name: Child(spec, State.IDLE if spec.lazy else State.WAITING, time.time_ns())
@@ -63,6 +64,9 @@ class Supervisor:
         self._log = log
         self._on_change = on_change
         self._on_tick = on_tick
+        self._on_failed = on_failed
+        self._tell_mono = 0.0
+        self._untold: dict[str, str] = {}  # given up, and whoever halts has not heard of it
         self._running: dict[str, Running] = {}
         self._selector = selectors.DefaultSelector()
         self._due: dict[str, float] = {}  # process → monotonic second of its next start
@@ -156,6 +160,7 @@ class Supervisor:
         if self._stopping_since is not None:
             self._advance_stop(now)
             return
+        self._tell_failed(now)
         for child in self.children.values():
             if self._due_to_start(child, now):
                 self._start(child, now)
@@ -163,6 +168,15 @@ class Supervisor:
                 self._watch_start(child, now)
             elif child.state is State.RUNNING and child.spec.silent_s_max:
                 self._watch_beat(child, now)
+
+    def _tell_failed(self, now: float) -> None:
+        """A home is never half up in silence: whoever halts is told, until it has heard."""
+        if not self._untold or now < self._tell_mono:
+            return
+        self._tell_mono = now + TICK_S
+        for name, why in list(self._untold.items()):
+            if self._on_failed(name, why):
+                del self._untold[name]
 
     def _due_to_start(self, child: Child, now: float) -> bool:
         if child.state is State.WAITING:
@@ -265,6 +279,7 @@ class Supervisor:
         said = f": {child.last_words}" if child.last_words else ""
         if verdict.wait_s is None:
             self._become(child, State.FAILED, f"{verdict.reason}{said}")
+            self._untold[child.spec.name] = child.detail
             return
         self._due[child.spec.name] = now + verdict.wait_s
         self._become(child, State.BACKOFF, f"{verdict.reason}{said}")
