@@ -7,6 +7,8 @@ from __future__ import annotations
 PROCESSES = "tests/runner/test_processes.py"
 UNKNOWN = "tests/runner/test_unknown.py"
 KILL = "tests/runner/test_kill.py"
+HARD = "tests/runner/test_kill_hard.py"
+GUARDLINE = "tests/runner/test_guardline.py"
 HOSTS = "tests/host/test_sandbox.py"
 STATUS = "tests/readmodels/test_status.py"
 ACCESS = "tests/api/test_access.py"
@@ -88,8 +90,8 @@ ENGINE = [
     (
         "ENG-11 commands go between callbacks",
         "runner/step.py",
-        "                world.wake.clear()\n                await self.run_urgent()\n",
-        "                world.wake.clear()\n",
+        "            world.wake.clear()\n            await self.attend()\n",
+        "            world.wake.clear()\n",
         KILL,
         "hung",
     ),
@@ -106,15 +108,15 @@ RECORD = [
     (
         "INV-3 journaled before it is sent",
         "runner/step.py",
-        "            world.commit()\n            actions = await self._send",
-        "            actions = await self._send",
+        "            world.commit()\n            if world.unwritten:\n",
+        "            if world.unwritten:\n",
         UNKNOWN,
         "inv_3",
     ),
     (
         "INV-4 an answer that is lost is unknown",
         "runner/step.py",
-        'self._unknown(account.plan.id, client_id, "no answer from the venue")',
+        'self.unknown(account.plan.id, client_id, "no answer from the venue")',
         "pass",
         UNKNOWN,
         "frozen_before",
@@ -146,8 +148,8 @@ RECORD = [
     (
         "INV-6 a kill is urgent",
         "runner/commands.py",
-        '"halt.set", "flatten", ',
-        '"halt.set", ',
+        'URGENT = frozenset({"flatten", ',
+        "URGENT = frozenset({",
         KILL,
         "hung",
     ),
@@ -162,13 +164,85 @@ RECORD = [
     (
         "INV-6 a reduction needs no venue_ready",
         "runner/step.py",
-        "        if link is None or not link.connected:\n            for action in actions:\n",
+        "        if link is None or not link.connected:\n            self._unsent(",
         (
             "        if link is None or not all(a.reconciled for a in world.accounts.values()):\n"
-            "            for action in actions:\n"
+            "            self._unsent("
         ),
         UNKNOWN,
         "inv_5",
+    ),
+    (
+        "INV-6 what reduces passes every limiter",
+        "engine/account.py",
+        "        refused = gate.reducing(order, held)\n",
+        (
+            "        slot = self.by_symbol[order.instrument]\n"
+            "        bounds, now, now_ns = slot.bounds, slot.conditions, self.now_ns\n"
+            "        answer = gate.decide(order, self.book, bounds, now, Decimal(1), now_ns)\n"
+            "        refused = answer if isinstance(answer, Denial) else None\n"
+        ),
+        "tests/cases/test_engine_cases.py",
+        "eng_1 or eng_2",
+    ),
+    (
+        "INV-7 a latch is kept",
+        "runner/sink.py",
+        (
+            "        self._journal.append(Kind.HALT_SET, dict(row))\n"
+            '        self._journal.put("halts", self._halts.active)\n'
+        ),
+        "        self._journal.append(Kind.HALT_SET, dict(row))\n",
+        HARD,
+        "inv_7",
+    ),
+    (
+        "INV-6 a kill goes on after a restart",
+        "runner/wiring.py",
+        "        self.stops.closing.resume()\n",
+        "",
+        HARD,
+        "dies_in_the_middle",
+    ),
+    (
+        "INV-6 a latch needs no venue",
+        "runner/commands.py",
+        'IMMEDIATE = frozenset({"kill", ',
+        "IMMEDIATE = frozenset({",
+        HARD,
+        "frozen",
+    ),
+    (
+        "INV-9 what another process holds is sent nothing",
+        "runner/world.py",
+        "account.engine.locked = bool(refused)",
+        "account.engine.locked = False",
+        GUARDLINE,
+        "inv_9",
+    ),
+    (
+        "INV-7 only the guard lifts",
+        "runner/commands.py",
+        "if stops is not None and stops.only_guard_lifts:",
+        "if False:",
+        GUARDLINE,
+        "inv_7",
+    ),
+    (
+        "INV-7 the guard's latch is taken over",
+        "runner/stops.py",
+        "for row in halts.values():",
+        "for row in ():",
+        GUARDLINE,
+        "inv_7",
+    ),
+    (
+        "INV-6 entries need a guard",
+        "runner/stops.py",
+        "return self._latched or not self._required",
+        "return True",
+        GUARDLINE,
+        "without_its_guard",
     ),
     (
         "INV-12 a turn is one transaction",

@@ -19,8 +19,8 @@ from tradedeck.trading.instrument import AssetClass, Instrument
 from tradedeck.trading.order import Side, Status
 from tradedeck.venue.permit import Permit
 
-# Refused by the engine before the gate; see tests/engine/test_planning.py.
-ELSEWHERE = {Refusal.REDUCE_NOTHING_HELD}
+# Refused by the engine before the gate; see tests/engine/test_planning.py and test_hand.py.
+ELSEWHERE = {Refusal.REDUCE_NOTHING_HELD, Refusal.KILL_CLOSING}
 
 
 @pytest.mark.parametrize(("key", "cases"), TABLE.items(), ids=["-".join(k) for k in TABLE])
@@ -246,6 +246,9 @@ def test_rsk_1_without_its_control_the_named_case_fails(
 
 CONDITIONS = {
     "halt": (Level.NONE, ("HALT_HALTED", "halted")),
+    "guarded": (True, ("GUARD_ABSENT", "no-guard")),
+    "owned": (True, ("ACCOUNT_HELD", "held")),
+    "journal_room": (True, ("JOURNAL_FULL", "full")),
     "running": (True, ("TRADER_NOT_RUNNING", "stopped")),
     "session_open": (True, ("SESSION_CLOSED", "closed")),
     "data_fresh": (True, ("DATA_STALE", "stale")),
@@ -264,7 +267,7 @@ def test_inv_10_without_the_condition_its_case_fails(name: str) -> None:
     refused, _ = TABLE[key]
     assert refused.reason == key[0]
     repaired = Try(conditions=Conditions(refused.conditions.mode))
-    for field_name in ("halt", "running", "session_open", "data_fresh", "venue_ready", "mode"):
+    for field_name in CONDITIONS:
         setattr(repaired.conditions, field_name, getattr(refused.conditions, field_name))
     setattr(repaired.conditions, name, kind)
     assert repaired.reason == "allowed"

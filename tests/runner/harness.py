@@ -37,8 +37,10 @@ from tradedeck.kernel.signing import SigningKey
 T = TypeVar("T")
 # The program that this test imports, which a mutant may have changed.
 PROGRAM = Path(tradedeck.__file__).resolve().parents[1]
-PAPER = {"TRADING_MODE": "paper", "PAPER_EXECUTION_ENABLED": "true"}
-WAIT_S = 20.0
+PAPER = {
+    "TRADING_MODE": "paper", "PAPER_EXECUTION_ENABLED": "true", "TRADEDECK_GUARD": "optional",
+}  # fmt: skip
+WAIT_S = 60.0  # a machine with much else to do; nothing is timed by it
 MINUTE = 60
 START_S = 1_600_000_020 - 1_600_000_020 % MINUTE
 
@@ -437,12 +439,7 @@ def rig(
             made.api.documents.append(wanted)
             (home / "config.yaml").write_text(yaml.safe_dump(wanted))
         if start:
-            made.start("nats")
-            until(lambda: _listens(made), "nats-server", 10)
-            made.play_api()
-            if made.env.get("PAPER_EXECUTION_ENABLED") == "true":
-                made.start("exchange")
-            made.start("runner")
+            launch(made)
         yield made
     finally:
         made.stop()
@@ -453,6 +450,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def launch(made: Rig) -> None:
+    """Messages, api, exchange where orders may go, runner."""
+    made.start("nats")
+    until(lambda: _listens(made), "nats-server", 10)
+    made.play_api()
+    if made.env.get("PAPER_EXECUTION_ENABLED") == "true":
+        made.start("exchange")
+    made.start("runner")
 
 
 def _listens(made: Rig) -> bool:

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from tradedeck.engine.actions import Action, CancelOrder, ReduceOrder, Sink, SubmitOrder
+from tradedeck.engine.cover import stale_stops, uncovered
+from tradedeck.engine.hand import CloserHand
 from tradedeck.engine.planner import Planner
 from tradedeck.engine.slot import Slot, TraderSpec
 from tradedeck.execution import gate, ledger
@@ -18,6 +20,7 @@ from tradedeck.execution.book import Book
 from tradedeck.execution.checks import compile_checks
 from tradedeck.execution.gate import Conditions, Denial
 from tradedeck.execution.halt import Halts, Level, covering
+from tradedeck.execution.refusals import Refusal
 from tradedeck.risk.limits import Action as LimitAction
 from tradedeck.risk.limits import Limits
 from tradedeck.risk.running import Breach, EquityWatch
@@ -50,6 +53,9 @@ class AccountEngine:
         sink: where facts go.
         new_id: makes order ids; deterministic in backtests.
         day_end_ns: the next day boundary after a time, trading clock.
+
+    `locked`: another process owns the account, nothing is sent for it. `flattener`: carries out a
+    running limit's `flatten` for (scope, reason); without one the engine closes by itself.
     """
 
     def __init__(
@@ -77,6 +83,9 @@ class AccountEngine:
         self._ends: dict[str, int] = {}
         self._ends_before = 0
         self.now_ns = 0
+        self.locked = False
+        self.flattener: Callable[[str, str], None] | None = None
+        self.closer = CloserHand(book, self._planner, sink, self.by_symbol, self._owner)
         self.explain = False
         self.checks: list[dict[str, Any]] = []
 
@@ -237,11 +246,13 @@ class AccountEngine:
         level = _LEVELS.get(breach.action)
         if level is None:
             return []
-        self.halt(scope, level, f"{breach.limit} {breach.value} of {breach.bound}", "limit")
-        if breach.action is not LimitAction.FLATTEN:
+        reason = f"{breach.limit} {breach.value} of {breach.bound}"
+        if breach.action is LimitAction.FLATTEN and self.flattener is not None:
+            self.flattener(scope, reason)
             return []
+        self.halt(scope, level, reason, "limit")
         traders = None if scope.startswith("account/") else {scope.partition("/")[2]}
-        return self.flatten(traders, by="limit")
+        return self.flatten(traders, by="limit") if breach.action is LimitAction.FLATTEN else []
 
     def halt(self, scope: str, level: Level, reason: str, by: str) -> None:
         """Latch a halt and state it, unless a stricter one stands."""
@@ -257,6 +268,9 @@ class AccountEngine:
             self.book.account, slot.trader, slot.strategy, slot.instrument.symbol
         )
         actions: list[Action] = []
+        if self.closer.has(slot.instrument.symbol):
+            self.closer.keep_out(slot, wishes, self.equity, now_ns, self._deny)
+            return actions
         for wish in wishes:
             plan = self._planner.plan(slot, wish, self.equity, now_ns)
             entry: list[Action] = []
@@ -307,6 +321,9 @@ class AccountEngine:
             assert denial is not None
             self._deny(order, denial)
             return
+        if self.locked:
+            self._deny(order, Denial(Refusal.ACCOUNT_HELD, {}))
+            return
         held = self.book.held(order.instrument)
         refused = gate.reducing(order, held)
         if refused is not None:
@@ -318,6 +335,8 @@ class AccountEngine:
         actions.append(ReduceOrder(order))
 
     def _cancel(self, order: Order, by: str, actions: list[Action]) -> None:
+        if self.locked:
+            return
         self._sink.cancel_requested(order, by)
         actions.append(CancelOrder(order, by))
 
@@ -332,6 +351,8 @@ class AccountEngine:
 
     def close(self, symbol: str, by: str) -> list[Action]:
         """Close one position at the market: its working orders first, protective stops last."""
+        if self.closer.has(symbol):
+            return []  # a kill closes it already
         working = [order for order in self.book.orders.values() if order.instrument == symbol]
         working.sort(key=lambda order: order.purpose is Purpose.PROTECTIVE)
         actions = self.cancel(working, by)
@@ -346,38 +367,21 @@ class AccountEngine:
         if not held:
             return
         slot = self.by_symbol.get(symbol)
-        order = self._planner.order(
-            symbol,
-            slot.trader if slot else self.book.positions[symbol].trader,
-            slot.strategy if slot else "",
-            -held,
-            self.now_ns,
-        )
+        strategy = slot.strategy if slot else ""
+        order = self._planner.order(symbol, self._owner(symbol), strategy, -held, self.now_ns)
         order.reduce_only, order.purpose, order.by = True, Purpose.CLOSE, by
         self._reduce(None, order, actions)
 
     def _close_late(self, order: Order, actions: list[Action]) -> None:
         """An entry filled although a close had withdrawn it: what no close covers is closed too."""
-        held = self.book.held(order.instrument)
-        closing = sum(
-            (
-                other.remaining
-                for other in self.book.orders.values()
-                if other.instrument == order.instrument and other.purpose is Purpose.CLOSE
-            ),
-            ZERO,
-        )
-        if abs(held) > closing:
-            left = abs(held) - closing
-            self._send_close(order.instrument, left if held > 0 else -left, "late fill", actions)
+        if not self.closer.has(order.instrument):  # a closer finds it in its next read
+            left = uncovered(self.book, order.instrument)
+            self._send_close(order.instrument, left, "late fill", actions)
 
     def flatten(self, traders: set[str] | None, by: str) -> list[Action]:
         """Cancel and close everything of these traders, or of the account when None."""
-        symbols = {
-            symbol
-            for symbol in self.book.touched()
-            if traders is None or self._owner(symbol) in traders
-        }
+        every = self.book.touched()
+        symbols = {s for s in every if traders is None or self._owner(s) in traders}
         actions: list[Action] = []
         for symbol in sorted(symbols):
             actions += self.close(symbol, by)
@@ -456,15 +460,11 @@ class AccountEngine:
     def _protect(self, slot: Slot, stop: Decimal, actions: list[Action]) -> None:
         symbol = slot.instrument.symbol
         held, price = self.book.held(symbol), slot.instrument.price(float(stop))
-        for other in list(self.book.orders.values()):
-            if other.instrument != symbol:
-                continue
-            if other.purpose in (Purpose.EXIT, Purpose.CLOSE):
-                return  # its end asks again
-            if other.purpose is Purpose.PROTECTIVE:
-                if other.remaining == abs(held) and other.stop_price == price:
-                    return
-                self._cancel(other, "engine", actions)
+        stale = None if self.closer.has(symbol) else stale_stops(self.book, symbol, price)
+        if stale is None:
+            return
+        for other in stale:
+            self._cancel(other, "engine", actions)
         order = self._planner.order(symbol, slot.trader, slot.strategy, -held, self.now_ns)
         order.type, order.stop_price = STOP, price
         order.reduce_only, order.purpose, order.tif = True, Purpose.PROTECTIVE, TimeInForce.GTC

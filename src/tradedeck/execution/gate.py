@@ -41,6 +41,9 @@ class Conditions:
         session_open: the instrument's market, or True where the trader has no session gate.
         data_fresh: the feed is within its age.
         venue_ready: the venue answers and nothing awaits reconciliation.
+        guarded: the guard is there and its latch was read, or none is required.
+        owned: the account is this process's to send for.
+        journal_room: the journal writes without its reserve.
     """
 
     mode: Mode
@@ -49,6 +52,9 @@ class Conditions:
     session_open: bool = True
     data_fresh: bool = True
     venue_ready: bool = True
+    guarded: bool = True
+    owned: bool = True
+    journal_room: bool = True
 
 
 _HALTS = {
@@ -97,6 +103,12 @@ def standing(conditions: Conditions) -> Denial | None:
         return Denial(refusal, {"mode": conditions.mode.value})
     if conditions.halt is not NO_HALT:
         return Denial(_HALTS[conditions.halt], {"level": conditions.halt.word})
+    if not conditions.guarded:
+        return Denial(Refusal.GUARD_ABSENT, {})
+    if not conditions.owned:
+        return Denial(Refusal.ACCOUNT_HELD, {})
+    if not conditions.journal_room:
+        return Denial(Refusal.JOURNAL_FULL, {})
     if not conditions.running:
         return Denial(Refusal.TRADER_NOT_RUNNING, {})
     if not conditions.session_open:

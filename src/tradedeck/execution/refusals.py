@@ -16,6 +16,10 @@ class Refusal(StrEnum):
     HALT_PAUSED = "HALT_PAUSED"
     HALT_REDUCE_ONLY = "HALT_REDUCE_ONLY"
     HALT_HALTED = "HALT_HALTED"
+    GUARD_ABSENT = "GUARD_ABSENT"
+    KILL_CLOSING = "KILL_CLOSING"
+    ACCOUNT_HELD = "ACCOUNT_HELD"
+    JOURNAL_FULL = "JOURNAL_FULL"
     TRADER_NOT_RUNNING = "TRADER_NOT_RUNNING"
     SESSION_CLOSED = "SESSION_CLOSED"
     DATA_MISSING = "DATA_MISSING"
@@ -55,6 +59,22 @@ WORDS: dict[Refusal, tuple[str, str]] = {
     Refusal.HALT_PAUSED: ("Entries are paused in this scope.", "Resume, or clear the halt."),
     Refusal.HALT_REDUCE_ONLY: ("Only reducing orders pass in this scope.", "Clear the halt."),
     Refusal.HALT_HALTED: ("The scope is halted; the latch survives restarts.", "Lift the halt."),
+    Refusal.GUARD_ABSENT: (
+        "The runner has no guard: it may reduce, not enter.",
+        "Start the guard of this host; `tradedeck status` shows it.",
+    ),
+    Refusal.KILL_CLOSING: (
+        "A kill is closing this instrument; nothing else may send there.",
+        "Wait until it is flat and no longer watched.",
+    ),
+    Refusal.ACCOUNT_HELD: (
+        "The account is held by another process of this host: its guard closes it.",
+        "Wait for the guard to finish; `tradedeck status` shows who holds it.",
+    ),
+    Refusal.JOURNAL_FULL: (
+        "The disk is full: the journal has only its reserve left, which is kept for stopping.",
+        "Free disk space on the runner's host.",
+    ),
     Refusal.TRADER_NOT_RUNNING: ("The trader is not running.", "Start or resume it."),
     Refusal.SESSION_CLOSED: (
         "The instrument's market is closed now.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from tradedeck.closing.types import Kill
 from tradedeck.engine.actions import Action
 from tradedeck.execution.halt import Level, check_scope, level
 from tradedeck.kernel.clock import parse_ns
@@ -21,9 +22,9 @@ from tradedeck.runner.step import Stepper
 from tradedeck.runner.world import Account, Trader, World
 from tradedeck.trading.facts import Kind
 
-URGENT = frozenset(
-    {"halt.set", "flatten", "position.close", "order.cancel", "orders.cancel", "trader.pause"}
-)
+URGENT = frozenset({"flatten", "position.close", "order.cancel", "orders.cancel"})
+# Need no venue: carried out when they come, even while the loop waits for one that is frozen.
+IMMEDIATE = frozenset({"kill", "halt.set", "trader.pause"})
 # Asked by pages as often as they are looked at: an answer changes nothing and is no fact.
 QUESTIONS = frozenset({"signals.preview", "memory.get", "venue.book"})
 Handler = Callable[[dict[str, Any], str], Awaitable[Any]]
@@ -57,6 +58,7 @@ class Commands:
             "orders.cancel": self._cancel_many,
             "position.close": self._close,
             "flatten": self._flatten,
+            "kill": self._kill,
             "halt.set": self._halt,
             "halt.clear": self._clear,
             "replay.set": self._replay,
@@ -101,7 +103,7 @@ class Commands:
         )
         self._world.log.info("command", command=command, outcome=outcome, by=by, detail=detail)
         self._stepper.save()
-        self._world.commit()
+        self._world.commit(reducing=command in IMMEDIATE)
         return _reply(name, outcome, code, detail, result)
 
     async def _memory(self, args: dict[str, Any], _by: str) -> dict[str, Any]:
@@ -126,7 +128,7 @@ class Commands:
         trader = self._trader(args)
         self._lifecycle.forget_faults(trader)
         self._lifecycle.release(trader)
-        await self._lifecycle.load(trader, f"started by {by}")
+        await self._stepper.wait({self._lifecycle.load(trader, f"started by {by}")})
 
     async def _pause(self, args: dict[str, Any], by: str) -> None:
         self._lifecycle.pause(self._trader(args), f"paused by {by}")
@@ -212,8 +214,12 @@ class Commands:
         """Pause entries, cancel, close: in one decision, for exactly the scope."""
         scope = check_scope(str(args["scope"]))
         kind, _, name = scope.partition("/")
-        self._latch(scope, Level.PAUSE, f"flatten by {by}", by)
+        self.latch_flatten({"scope": scope}, by)
         actions: list[Action] = []
+        if kind not in ("all", "account", "trader"):
+            raise TradedeckError(
+                Code.INVALID, f"{scope} is no scope of a flatten", hint="Use a kill for it."
+            )
         for account in self._accounts(name if kind == "account" else None):
             traders = {name} if kind == "trader" else None
             actions += account.engine.flatten(traders, by=by)
@@ -221,11 +227,21 @@ class Commands:
 
     # -- halts ---------------------------------------------------------------------------------
 
+    def latch_flatten(self, args: dict[str, Any], by: str) -> None:
+        """The first half of `flatten`, which needs no venue: entries are paused at once."""
+        scope = check_scope(str(args["scope"]))
+        self._latch(scope, Level.PAUSE, f"flatten by {by}", by)
+
     def _latch(self, scope: str, at: Level, reason: str, by: str) -> None:
-        world = self._world
-        if world.halts.set(scope, at, reason=reason, by=by):
-            world.sink.halted(world.halts.active[scope])
-            world.commit()
+        if self._world.latch(scope, at, reason=reason, by=by):
+            self._world.commit(reducing=True)
+
+    async def _kill(self, args: dict[str, Any], by: str) -> dict[str, Any]:
+        """One decision, latched before it is answered; what is left of it is closed in turns."""
+        stops = self._world.stops
+        assert stops is not None
+        kill = Kill.from_body({**args, "by": args.get("by") or by})
+        return {"id": kill.id, "accounts": stops.kill(kill)}
 
     async def _halt(self, args: dict[str, Any], by: str) -> None:
         self._latch(
@@ -236,7 +252,13 @@ class Commands:
         )
 
     async def _clear(self, args: dict[str, Any], by: str) -> None:
-        scope = str(args["scope"])
+        scope, stops = str(args["scope"]), self._world.stops
+        if stops is not None and stops.only_guard_lifts:
+            raise TradedeckError(
+                Code.FORBIDDEN,
+                "only the guard of this host lifts a halt",
+                hint="Ask the guard: `tradedeck lift`.",
+            )
         if not self._world.halts.clear(scope):
             raise TradedeckError(Code.NOT_FOUND, f"nothing is halted in {scope}")
         for account in self._world.accounts.values():

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tradedeck.adapters.feeds.replay.feed import Replay
+from tradedeck.closing.types import Kill, KillStep
 from tradedeck.desired.diff import diff
 from tradedeck.engine.account import AccountEngine
 from tradedeck.engine.actions import Action
@@ -19,6 +20,7 @@ from tradedeck.execution.ledger import opening, to_body
 from tradedeck.kernel.canonical import decimal_text
 from tradedeck.kernel.clock import format_ns
 from tradedeck.kernel.errors import Code, TradedeckError
+from tradedeck.kernel.ids import new_id
 from tradedeck.marketdata.ports import DataMode, Feed, FeedState
 from tradedeck.runner import state
 from tradedeck.runner.lifecycle import Lifecycle
@@ -89,6 +91,9 @@ class Configurator:
             world.condition(f"trader/{name}", "Applied", "True", "APPLIED")
         world.journal.put("desired", {"generation": generation, "document": world.document})
         self.judge()
+        for account in world.accounts.values():
+            if account.executes and account.engine.locked:
+                world.claim(account)
         return actions
 
     async def settled(self) -> None:
@@ -160,10 +165,14 @@ class Configurator:
                 )
             else:
                 del world.accounts[name]
+                world.epochs.drop(name)
 
     def _open(self, plan: AccountPlan, whole: Plan) -> Account:
         world = self._world
         book, kept = state.load_book(world.journal, plan.id, plan.currency, world.instruments)
+        for symbol in book.touched() | book.positions.keys():
+            if symbol not in world.instruments:
+                world.provide(symbol, plan.currency)
         if kept is None:
             book.balance = plan.balance
             world.fact(
@@ -184,12 +193,22 @@ class Configurator:
             world.day_end(*day_boundary(plan, whole)),
         )
         engine.explain = True
+        engine.flattener = self._flatten
         if kept is not None:
             engine.restore(kept)
         else:
             state.save_account(world.journal, engine)
         verdict = arming.verdict(world.env, Standing(plan.id, plan.broker, "replay"))
+        engine.locked = True  # until its lock is ours: `World.claim`
         return Account(plan, engine, verdict)
+
+    def _flatten(self, scope: str, reason: str) -> None:
+        """A running limit's `flatten` is a kill of its scope, decided by the limit."""
+        world = self._world
+        now = world.clock.now_ns()
+        kill = Kill(new_id("kill", now), scope, KillStep.FLATTEN, True, reason, "limit", now)
+        assert world.stops is not None
+        world.stops.kill(kill)
 
     def _trader(self, plan: TraderPlan) -> list[Action]:
         trader = self._world.traders.get(plan.id)

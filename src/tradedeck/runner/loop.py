@@ -22,6 +22,7 @@ from tradedeck.trading.market import Bar
 
 IDLE_NS_MAX = NS_PER_S // 20  # housekeeping comes round at least that often
 STALE_CHECK_NS = NS_PER_S
+ROOM_CHECK_NS = NS_PER_S
 STALE_CHECKS_DEFAULT = 3
 CYCLE_EVERY_NS = NS_PER_S
 
@@ -45,6 +46,7 @@ class Loop:
         self._recovery = recovery
         self._telemetry = telemetry
         self._cycle_ns = 0
+        self._room_ns = 0
         self._cycle_base = (0, 0)
         self._turn = 0
 
@@ -52,7 +54,6 @@ class Loop:
         """Until `world.stopping`."""
         world = self._world
         while not world.stopping:
-            world.alive()
             await self._control()
             now = world.clock.now_ns()
             await self._housekeeping(now)
@@ -66,10 +67,10 @@ class Loop:
 
     async def _control(self) -> None:
         world = self._world
-        await self._stepper.run_urgent()
+        await self._stepper.attend()
         while world.safe_point and not world.stopping:
             await world.safe_point.popleft()()
-            await self._stepper.run_urgent()
+            await self._stepper.attend()
 
     async def _housekeeping(self, now: int) -> None:
         self._lifecycle.restart_due(now)
@@ -79,8 +80,22 @@ class Loop:
                 run.checked_ns = now
                 self._check_feed(run, now)
         self._cycle(now)
+        self._room(now)
         self._world.commit()
         await self._telemetry.keep(now)
+
+    def _room(self, now: int) -> None:
+        """A journal that lives on its reserve says so, and fills it again when there is room."""
+        journal = self._world.journal
+        if not journal.full or now - self._room_ns < ROOM_CHECK_NS:
+            return
+        self._room_ns = now
+        detail = "the disk is full: nothing increases until there is room"
+        if journal.refill():
+            self._world.condition("runner", "JournalRoom", "True", "ROOM")
+        elif self._world.conditions.get(("runner", "JournalRoom")) != ("False", "DISK_FULL"):
+            self._world.condition("runner", "JournalRoom", "False", "DISK_FULL", detail)
+            self._world.sink.alarm("DISK_FULL", detail, "critical")
 
     def _next(self, now: int) -> tuple[FeedRun | None, Sequence[Bar]]:
         """The next due bars; feeds take turns. A replay waits while its venue is away."""
@@ -105,6 +120,8 @@ class Loop:
         """Sleep until something is due, or somebody wakes us."""
         world = self._world
         dues = [due for run in world.feeds.values() if (due := run.feed.next_due(now)) is not None]
+        if world.stops is not None and (due := world.stops.due_ns) is not None:
+            dues.append(max(due, now + 1))
         wait_ns = min([IDLE_NS_MAX, *(max(0, due - now) for due in dues if due > now)])
         try:
             await asyncio.wait_for(world.wake.wait(), wait_ns / NS_PER_S)

@@ -30,6 +30,7 @@ class AccountPlan:
     timezone: str
     limits: Limits
     exchange: Mapping[str, Any]
+    guard: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ def _account(body: Mapping[str, Any], ceiling: Ceiling) -> AccountPlan:
         body.get("timezone") or "UTC",
         _limits(body.get("limits"), ceiling),
         _present(body.get("exchange") or {}),
+        _present(body.get("guard") or {}),
     )
 
 

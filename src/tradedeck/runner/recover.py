@@ -30,6 +30,7 @@ class Recovery:
         self._world = world
         self._stepper = stepper
         self._retry_ns = 0
+        self._claim_ns = 0
         self._compare_ns = 0
         self._opened: dict[str, AccountPlan] = {}
         self._announced: Plan | None = None
@@ -41,6 +42,7 @@ class Recovery:
         link = world.link
         if link is None:
             return
+        self._claim(now_ns)
         if not link.connected and now_ns >= self._retry_ns:
             self._retry_ns = now_ns + RETRY_NS
             await self._connect()
@@ -55,9 +57,23 @@ class Recovery:
         if world.pushed:
             await self._stepper.carry_out(self._stepper.apply([]))
 
+    def _ours(self) -> list[Account]:
+        """Accounts that execute and are ours to send for."""
+        accounts = self._world.accounts.values()
+        return [a for a in accounts if a.executes and not a.engine.locked]
+
     def _doubtful(self) -> bool:
         """Whether an account that executes waits for the venue's word."""
-        return any(a.executes and not a.reconciled for a in self._world.accounts.values())
+        return any(not account.reconciled for account in self._ours())
+
+    def _claim(self, now_ns: int) -> None:
+        """Accounts that another process holds: asked for again, and then told to the venue anew."""
+        if now_ns < self._claim_ns:
+            return
+        self._claim_ns = now_ns + RETRY_NS
+        for account in self._world.accounts.values():
+            if account.executes and account.engine.locked and self._world.claim(account):
+                self._opened.pop(account.plan.id, None)
 
     async def _standing(self, act: Callable[[], Awaitable[None]]) -> None:
         """Ask on the standing line; a venue that does not answer is asked again later."""
@@ -84,7 +100,9 @@ class Recovery:
         world = self._world
         link, plan = world.link, world.plan
         assert link is not None
-        await link.instruments(list(world.instruments.values()))
+        world.provisional -= plan.instruments.keys()
+        known = [s for name, s in world.instruments.items() if name not in world.provisional]
+        await link.instruments(known)
         for account in self._unopened():
             await self._open(account)
         self._announced = plan
@@ -120,9 +138,7 @@ class Recovery:
     def _unopened(self) -> list[Account]:
         """Executing accounts that this session has not opened, or opened under other terms."""
         return [
-            account
-            for account in self._world.accounts.values()
-            if account.executes and self._opened.get(account.plan.id) != account.plan
+            account for account in self._ours() if self._opened.get(account.plan.id) != account.plan
         ]
 
     async def _open(self, account: Account) -> None:
@@ -136,11 +152,13 @@ class Recovery:
         world = self._world
         link = world.link
         assert link is not None
-        for account in world.accounts.values():
+        for account in self._ours():
             book = account.engine.book
             for order in list(book.orders.values()):
                 if order.status not in (Status.INTENT, Status.SENT, Status.UNKNOWN):
                     continue
+                if world.stops is not None and world.stops.sends(order.client_id):
+                    continue  # its closer finds out, and may send it again
                 world.alive()
                 known, _ = await link.lookup(order.client_id)
                 if known:
@@ -152,9 +170,7 @@ class Recovery:
         world = self._world
         link = world.link
         assert link is not None
-        for account in world.accounts.values():
-            if not account.executes:
-                continue
+        for account in self._ours():
             world.alive()
             try:
                 theirs = await link.account(account.plan.id)

@@ -42,6 +42,7 @@ class JournalSink:
         self._halts = halts
         self._instruments = instruments
         self._now_ns = now_ns
+        self.on_halt: Callable[[dict[str, Any]], object] = lambda _row: None
         self.turn_denied: list[tuple[Order, Denial]] = []
         self.turn_orders: list[Order] = []
 
@@ -162,6 +163,7 @@ class JournalSink:
         row["at_ns"] = row["at_ns"] or self._now_ns()
         self._journal.append(Kind.HALT_SET, dict(row))
         self._journal.put("halts", self._halts.active)
+        self.on_halt(dict(row))
 
     def cleared(self, scope: str, reason: str, by: str) -> None:
         """A person lifted a halt."""

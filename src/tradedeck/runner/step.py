@@ -28,7 +28,7 @@ from tradedeck.trading.signal import Wish
 from tradedeck.venue.report import Report
 
 LAP_ENDED = "the replay begins again"
-ALIVE_S = 0.5  # who waits for a strategy still says that it turns
+ALIVE_S = 0.2  # who waits for a strategy still says that it turns
 
 
 class Stepper:
@@ -48,6 +48,7 @@ class Stepper:
             world.bars[bar.instrument] = bar
             actions += self._mark(bar)
         await self.carry_out(actions)
+        await self.attend()  # a limit's flatten goes before strategies think
         await self._think(run, bars, now)
         await self.carry_out(await self._hear())
         await self._fills()
@@ -116,6 +117,9 @@ class Stepper:
             rounds += 1
             self.save()
             world.commit()
+            if world.unwritten:
+                self._unsent(actions, "it could not be journaled: the disk is full")
+                return
             actions = await self._send(actions)
         if actions:
             world.sink.alarm("SEND_LOOP", f"{len(actions)} actions were left", "critical")
@@ -124,26 +128,39 @@ class Stepper:
         world = self._world
         link = world.link
         if link is None or not link.connected:
-            for action in actions:
-                if not isinstance(action, CancelOrder):
-                    self._unknown(action.order.account, action.order.client_id, "not connected")
+            self._unsent(actions, "not connected")
             return []
         for action in actions:
             link.post(action)
-        reports, unknown, refused = await link.settle()
         world.orders_sent += sum(not isinstance(action, CancelOrder) for action in actions)
+        return await self.settle()
+
+    def _unsent(self, actions: list[Action], reason: str) -> None:
+        for action in actions:
+            if not isinstance(action, CancelOrder):
+                self.unknown(action.order.account, action.order.client_id, reason)
+
+    async def settle(self) -> list[Action]:
+        """Book what the venue answers to everything posted; returns what follows from it."""
+        world = self._world
+        link = world.link
+        assert link is not None
+        reports, unknown, refused = await link.settle()
         followed = self.apply(reports)
         for client_id in filter(None, unknown):
             for account in world.accounts.values():
                 if client_id in account.engine.book.orders:
-                    self._unknown(account.plan.id, client_id, "no answer from the venue")
+                    self.unknown(account.plan.id, client_id, "no answer from the venue")
                     words = f"the outcome of {client_id} is not known"
                     world.doubt(account, "ORDER_UNKNOWN", words)
+            if world.stops is not None:
+                world.stops.lost(client_id)
         for words in refused:
             world.sink.alarm("VENUE_REFUSED", words, "critical")
         return followed
 
-    def _unknown(self, account: str, client_id: str, reason: str) -> None:
+    def unknown(self, account: str, client_id: str, reason: str) -> None:
+        """The outcome of an order is not known; it counts on."""
         self._world.accounts[account].engine.unknown(client_id, reason)
 
     def apply(self, reports: list[Report]) -> list[Action]:
@@ -162,6 +179,10 @@ class Stepper:
             if account is None:
                 world.sink.alarm("FOREIGN_REPORT", f"a report for account {report.account}")
                 continue
+            if report.instrument not in world.instruments:
+                world.provide(report.instrument, account.engine.book.currency)
+            if world.stops is not None:
+                world.stops.heard(report)
             fill, followed = account.engine.report(report, at_ns)
             actions += followed
             if fill is not None:
@@ -235,14 +256,30 @@ class Stepper:
         while pending:
             woken = asyncio.create_task(world.wake.wait())
             done, _ = await asyncio.wait(
-                {*pending, woken}, timeout=ALIVE_S, return_when=asyncio.FIRST_COMPLETED
+                {*pending, woken},
+                timeout=self._attend_s(),
+                return_when=asyncio.FIRST_COMPLETED,
             )
             woken.cancel()
-            world.alive()
             pending = pending - done
-            if world.wake.is_set():
-                world.wake.clear()
-                await self.run_urgent()
+            world.wake.clear()
+            await self.attend()
+
+    def _attend_s(self) -> float:
+        """Seconds until a word of life or a kill is due, while something else is waited for."""
+        stops = self._world.stops
+        due = None if stops is None else stops.due_ns
+        if due is None:
+            return ALIVE_S
+        return min(ALIVE_S, max(0.0, (due - self._world.clock.now_ns()) / NS_PER_S))
+
+    async def attend(self) -> None:
+        """What waits for nothing: the word of life, urgent commands, kills."""
+        self._world.alive()
+        await self.run_urgent()
+        stops = self._world.stops
+        if stops is not None and stops.busy:
+            await stops.pump()
 
     async def run_urgent(self) -> None:
         """Carry out every urgent command that is waiting."""
@@ -334,6 +371,9 @@ class Stepper:
         conditions.venue_ready = (
             world.link is not None and world.link.connected and account.reconciled
         )
+        conditions.guarded = world.stops is None or world.stops.guarded
+        conditions.owned = not account.engine.locked
+        conditions.journal_room = not (world.unwritten or world.journal.full)
         run = world.feeds.get(trader.plan.feed)
         conditions.data_fresh = run is not None and run.fresh
         if trader.plan.session_gate:

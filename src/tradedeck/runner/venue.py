@@ -18,7 +18,8 @@ from tradedeck.kernel.errors import TradedeckError
 from tradedeck.runner.plan import AccountPlan
 from tradedeck.trading.instrument import Instrument
 from tradedeck.trading.market import Bar
-from tradedeck.venue.read import VenueAccount
+from tradedeck.venue.capability import PAPER, Capability
+from tradedeck.venue.read import VenueAccount, WorkingOrder
 from tradedeck.venue.report import Report
 
 SETTLE_TIMEOUT_S = 2.0
@@ -31,12 +32,18 @@ class PaperVenueLink:
         path: the exchange's socket.
         on_push: called with reports caused by another session.
         on_lost: called when the line breaks.
+        on_wait: called again and again while an answer is waited for.
     """
 
     def __init__(
-        self, path: Path, on_push: Callable[[list[Report]], None], on_lost: Callable[[], None]
+        self,
+        path: Path,
+        on_push: Callable[[list[Report]], None],
+        on_lost: Callable[[], None],
+        on_wait: Callable[[], None],
     ) -> None:
         self._path = path
+        self._on_wait = on_wait
         self._on_push = on_push
         self._on_lost = on_lost
         self._lost = on_lost
@@ -54,7 +61,7 @@ class PaperVenueLink:
     async def connect(self) -> None:
         """Open a fresh session; raises UNAVAILABLE."""
         await self.close()
-        client = ExchangeClient(self._path, "runner", self._on_push, self._on_lost)
+        client = ExchangeClient(self._path, "runner", self._on_push, self._on_lost, self._on_wait)
         try:
             await client.connect()
         except TradedeckError:
@@ -120,6 +127,22 @@ class PaperVenueLink:
         """Write what was queued; `settle` hears the answers."""
         if self._client is not None:
             self._client.flush()
+
+    def post_cancel_all(
+        self, account: str, instruments: frozenset[str] | None, time_ns: int
+    ) -> None:
+        """Queue the venue's bulk cancel: of the account, or of these instruments."""
+        assert self._reduce is not None
+        self._reduce.cancel_all(account, instruments, time_ns)
+
+    def post_withdraw(self, account: str, working: WorkingOrder, time_ns: int) -> None:
+        """Queue the cancel of an order that is not ours."""
+        assert self._reduce is not None
+        self._reduce.withdraw(account, working, time_ns)
+
+    def capability(self, plan: AccountPlan) -> Capability:
+        """What the venue declares of itself for this account."""
+        return PAPER.behind(int(plan.exchange.get("latency_ms") or 0) / 1000)
 
     async def settle(self) -> tuple[list[Report], list[str], list[str]]:
         """Reports of everything posted, client ids whose outcome is unknown, refusals.

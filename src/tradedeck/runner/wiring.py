@@ -30,6 +30,7 @@ from tradedeck.desired.document import Document, default_document
 from tradedeck.execution.arming import Mode, ceiling_mode
 from tradedeck.execution.halt import Halts
 from tradedeck.journal import serve
+from tradedeck.journal.ballast import Ballast
 from tradedeck.journal.log import Journal
 from tradedeck.kernel.clock import NS_PER_S, SystemClock
 from tradedeck.kernel.errors import Code, Fault, TradedeckError
@@ -38,16 +39,19 @@ from tradedeck.ops.child import watch_parent
 from tradedeck.ops.lifeline import Lifeline
 from tradedeck.risk import limits
 from tradedeck.runner.catalogue import HostCatalogue
-from tradedeck.runner.commands import QUESTIONS, URGENT, Commands
+from tradedeck.runner.commands import IMMEDIATE, QUESTIONS, URGENT, Commands
 from tradedeck.runner.configure import Configurator
 from tradedeck.runner.desired_sync import DesiredSync
+from tradedeck.runner.epochs import Epochs
 from tradedeck.runner.feeds import FeedMaker
+from tradedeck.runner.guardline import Line
 from tradedeck.runner.hosts import Hosts
 from tradedeck.runner.lifecycle import Lifecycle
 from tradedeck.runner.loop import Loop
 from tradedeck.runner.recover import Recovery
 from tradedeck.runner.sink import JournalSink
 from tradedeck.runner.step import Stepper
+from tradedeck.runner.stops import Stops
 from tradedeck.runner.telemetry import Telemetry
 from tradedeck.runner.world import Tuning, World
 from tradedeck.settings import Settings, load
@@ -57,6 +61,7 @@ from tradedeck.trading.instrument import CATALOGUE
 MEBIBYTE = 1024 * 1024
 KEY_WAIT_S = 10.0
 BOOT_CONNECT_S = 3.0
+LATCH_WAIT_S = 1.0  # without it a runner whose guard is required reduces only
 FIRST_DESIRED_S = 5.0  # then the documented defaults; the api may be down for ever
 COMMAND_ANSWER_S = 1.5
 COMMANDS_WAITING_MAX = 1_000
@@ -75,15 +80,28 @@ class Runner:
         self.lifeline = Lifeline(home, "runner")
         for name in ("journals", "run"):
             (home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.journal = Journal(home / "journals" / f"{settings.runner}.db", self.clock.now_ns)
+        self.journal = Journal(
+            home / "journals" / f"{settings.runner}.db",
+            self.clock.now_ns,
+            Ballast(home / "run" / f"ballast-{settings.runner}"),
+        )
         self.bus = NatsBus.of_home(home, "runner")
         self.mode = ceiling_mode(env)
         self._seen: dict[str, int] = self.journal.get("commands-seen") or {}
+        self.epochs = Epochs(home / "run" / "closer", self.clock.now_ns)
         self.world = self._world(env)
         self.lifecycle = Lifecycle(self.world)
         self.stepper = Stepper(self.world, self.lifecycle)
         self.recovery = Recovery(self.world, self.stepper)
         self.configurator = Configurator(self.world, self.lifecycle)
+        self.stops = Stops(
+            self.world,
+            self.stepper,
+            self.epochs,
+            lambda acts: Line(home / "run" / "guard.sock", acts, self.clock.monotonic_ns),
+            required=settings.guard == "required" and self.mode is Mode.PAPER,
+        )
+        self.world.stops = self.stops
         self.commands = Commands(self.world, self.lifecycle, self.stepper)
         self.telemetry = Telemetry(self.world, self.recovery, self.bus.publish)
         self.loop = Loop(
@@ -96,7 +114,12 @@ class Runner:
         )
         self.hints = serve.Hints(self.bus.publish, self.journal, settings.runner)
         self.world.on_commit = self.hints.want
-        self.world.alive = self.lifeline.beat
+        self.world.alive = self._alive
+
+    def _alive(self) -> None:
+        """The working loop came round: said to the supervisor and to the guard."""
+        self.lifeline.beat()
+        self.stops.beat()
 
     def _world(self, env: Mapping[str, str]) -> World:
         settings, home = self.settings, self.settings.home
@@ -128,6 +151,7 @@ class Runner:
                 cycles_max=settings.max_iterations or None,
             ),
             instruments,
+            self.epochs,
         )
         venue = self.journal.get("venue")
         world.venue_seq = 0 if venue is None else int(venue["seq"])
@@ -143,14 +167,18 @@ class Runner:
         await world.hosts.start()
         if self.mode is Mode.PAPER:
             world.link = self._link()
+        guard = asyncio.create_task(self.stops.line.run(), name="guard")
         sync = await self._boot()
         tasks = [
-            asyncio.create_task(work, name=name)
-            for name, work in (
-                ("hints", self.hints.run()),
-                ("desired", sync.run()),
-                ("config-file", sync.watch_file()),
-            )
+            guard,
+            *(
+                asyncio.create_task(work, name=name)
+                for name, work in (
+                    ("hints", self.hints.run()),
+                    ("desired", sync.run()),
+                    ("config-file", sync.watch_file()),
+                )
+            ),
         ]
         self.lifeline.ready()
         try:
@@ -175,6 +203,7 @@ class Runner:
             self.settings.home / "run" / "exchange.sock",
             self.world.pushed.extend,
             self.recovery.lost,
+            self._alive,
         )
 
     async def _boot(self) -> DesiredSync:
@@ -204,10 +233,22 @@ class Runner:
             world.commit()
             raise
         sync.boot_file(generation)
+        self.stops.closing.resume()
+        self.stops.planned()
         world.commit()
+        await self._latch_read()
         await self._announce(actions)
         await self._serve(verifier, sync)
         return sync
+
+    async def _latch_read(self) -> None:
+        """A guard that is there is heard before the first order: what it holds is held here."""
+        waited = 0.0
+        while waited < LATCH_WAIT_S and not self.stops.latched:
+            if not self.stops.line.path.exists():
+                return
+            await asyncio.sleep(0.02)
+            waited += 0.02
 
     def _without_desired(self) -> dict[str, Any]:
         """What a host runs that never heard of desired state: the documented defaults where nothing
@@ -261,6 +302,7 @@ class Runner:
     async def _stop(self) -> None:
         world = self.world
         world.fact(Kind.RUNNER_STOPPED, {"reason": "asked to stop"})
+        self.stops.line.bye(whole=False)
         for account in world.accounts.values():
             self.stepper.equity(account)
         self.stepper.save()
@@ -270,6 +312,7 @@ class Runner:
             await world.link.close()
         await self.bus.close()
         self.journal.close()
+        self.epochs.release()
         self.lifeline.close()
         log.info("runner stopped")
 
@@ -315,9 +358,13 @@ class Runner:
             world.sink.alarm("COMMAND_IGNORED", f"{error.code.value}: {error.detail}", "critical")
             world.wake.set()
             return {"id": "", "accepted": False, "code": error.code.value, "detail": error.detail}
-        if envelope.body.get("command") in QUESTIONS:  # changes nothing, so it waits for nothing
+        command: Any = envelope.body.get("command")
+        if command in QUESTIONS:  # changes nothing, so it waits for nothing
             return await self.commands.run(envelope.id, envelope.body)
-        urgent = envelope.body.get("command") in URGENT
+        if command in IMMEDIATE:
+            self._acted(envelope)
+            return await self.commands.run(envelope.id, envelope.body)
+        urgent = command in URGENT
         queue = world.urgent if urgent else world.safe_point
         if len(queue) >= COMMANDS_WAITING_MAX and not urgent:
             return {

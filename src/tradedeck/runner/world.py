@@ -14,15 +14,18 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from tradedeck.authority.ceiling import Ceiling
+from tradedeck.closing.types import Kill
 from tradedeck.engine.account import AccountEngine
 from tradedeck.engine.actions import Action
 from tradedeck.engine.slot import Slot
 from tradedeck.execution.arming import Mode, Verdict
-from tradedeck.execution.halt import Halts
+from tradedeck.execution.halt import Halts, Level
 from tradedeck.journal.log import Journal
 from tradedeck.kernel.clock import Clock
+from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.ids import new_id
 from tradedeck.marketdata.ports import DataMode, Feed, FeedState
+from tradedeck.runner.epochs import Epochs
 from tradedeck.runner.hosts import Hosts
 from tradedeck.runner.plan import AccountPlan, Plan, TraderPlan
 from tradedeck.runner.sink import JournalSink
@@ -31,7 +34,8 @@ from tradedeck.trading.facts import Kind
 from tradedeck.trading.fill import Fill
 from tradedeck.trading.instrument import Instrument
 from tradedeck.trading.market import Bar
-from tradedeck.venue.read import VenueAccount
+from tradedeck.venue.capability import Capability
+from tradedeck.venue.read import VenueAccount, WorkingOrder
 from tradedeck.venue.report import Report
 
 
@@ -61,7 +65,30 @@ class VenueLink(Protocol):
     def post(self, action: Action) -> None: ...
     def post_bar(self, bar: Bar) -> None: ...
     def flush(self) -> None: ...
+    def post_cancel_all(
+        self, account: str, instruments: frozenset[str] | None, time_ns: int
+    ) -> None: ...
+    def post_withdraw(self, account: str, working: WorkingOrder, time_ns: int) -> None: ...
+    def capability(self, plan: AccountPlan) -> Capability: ...
     async def settle(self) -> tuple[list[Report], list[str], list[str]]: ...
+
+
+class Stops(Protocol):
+    """What stops things in this runner, as its other parts see it (`runner/stops.py`)."""
+
+    @property
+    def busy(self) -> bool: ...
+    @property
+    def due_ns(self) -> int | None: ...
+    @property
+    def guarded(self) -> bool: ...
+    @property
+    def only_guard_lifts(self) -> bool: ...
+    async def pump(self) -> None: ...
+    def kill(self, kill: Kill) -> list[str]: ...
+    def heard(self, report: Report) -> None: ...
+    def lost(self, client_id: str) -> None: ...
+    def sends(self, client_id: str) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -156,6 +183,10 @@ class World:
     log: Any
     tuning: Tuning
     instruments: dict[str, Instrument]
+    epochs: Epochs
+    stops: Stops | None = None
+    unwritten: bool = False
+    provisional: set[str] = field(default_factory=set[str])
     plan: Plan = field(default_factory=lambda: Plan(30.0))
     document: dict[str, Any] = field(default_factory=dict)
     generation: int = 0
@@ -186,10 +217,70 @@ class World:
         """State a fact in this turn."""
         self.journal.append(kind, body)
 
-    def commit(self) -> None:
-        """Make this turn durable and wake whoever pulls."""
-        if self.journal.dirty:
-            self.on_commit(self.journal.commit())
+    def commit(self, *, reducing: bool = False) -> None:
+        """Make this turn durable and wake whoever pulls.
+
+        Raises:
+            TradedeckError: STORAGE on a disk that takes no write, reserve and all; except while a
+                kill closes (`reducing`, or one is under way): then what was stated stays staged,
+                `unwritten` says so, and only the kill's own reductions may be sent (INV-3).
+        """
+        if not self.journal.dirty:
+            return
+        try:
+            head = self.journal.commit()
+        except TradedeckError as error:
+            if not reducing and (self.stops is None or not self.stops.busy):
+                raise
+            if not self.unwritten:
+                self.log.warning("the journal takes no write; a kill goes on", detail=str(error))
+            self.unwritten = True
+            return
+        self.unwritten = False
+        self.on_commit(head)
+
+    def provide(self, symbol: str, currency: str) -> None:
+        """Something was traded at the venue that nobody here described (by hand, or long ago).
+
+        It is booked in units of one, so that it can be seen and closed; where its real terms are
+        others the books differ, and nothing increases.
+        """
+        fine = "0.00000001"
+        body = {"symbol": symbol, "asset_class": "equity", "currency": currency, "tick": fine,
+                "step": fine, "multiplier": "1", "calendar": "24x7", "margin_rate": "1",
+        }  # fmt: skip
+        self.instruments[symbol] = Instrument.from_body(body)
+        self.provisional.add(symbol)
+        detail = f"{symbol} is traded at the venue but not described in the configuration"
+        self.sink.alarm("INSTRUMENT_UNKNOWN", detail)
+
+    def claim(self, account: Account) -> bool:
+        """Make an account ours to send for; False (and locked) while another process holds it."""
+        refused = self.epochs.hold(account.plan.id)
+        account.engine.locked = bool(refused)
+        subject = f"account/{account.plan.id}"
+        if refused:
+            account.reconciled, account.reconcile_detail = False, refused
+            self.condition(subject, "Owned", "False", "HELD", refused)
+        else:
+            self.condition(subject, "Owned", "True", "HELD_HERE")
+        return not refused
+
+    def latch(
+        self,
+        scope: str,
+        at: Level,
+        *,
+        reason: str,
+        by: str,
+        kill: str | None = None,
+        at_ns: int = 0,
+    ) -> bool:
+        """Raise a halt and state it; False where one as strict stands. The caller commits."""
+        if not self.halts.set(scope, at, reason=reason, by=by, kill=kill, at_ns=at_ns):
+            return False
+        self.sink.halted(self.halts.active[scope])
+        return True
 
     def condition(
         self, subject: str, kind: str, status: str, reason: str, detail: str = ""

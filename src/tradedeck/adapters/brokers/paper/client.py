@@ -7,7 +7,8 @@ was in flight when the line broke, is unknown and said so: nothing here sends tw
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from tradedeck.kernel.frames import Unpacker, pack
 from tradedeck.venue.report import Report
 
 HELLO_TIMEOUT_S = 0.5  # a venue that is frozen takes the connection and says nothing
+WAIT_SLICE_S = 0.1
 POSTED_MAX = 10_000  # far above any turn; a caller that never settles is a bug
 
 
@@ -73,6 +75,7 @@ class ExchangeClient:
         role: `runner` (feeds prices, one at a time) or `guard`.
         on_push: called with reports that another session caused.
         on_lost: called once when the line breaks.
+        on_wait: called every 100 ms while an answer is waited for.
     """
 
     def __init__(
@@ -81,7 +84,9 @@ class ExchangeClient:
         role: str,
         on_push: Callable[[list[Report]], None],
         on_lost: Callable[[], None],
+        on_wait: Callable[[], None] | None = None,
     ) -> None:
+        self._on_wait = on_wait or (lambda: None)
         self._path = path
         self._role = role
         self._on_push = on_push
@@ -120,10 +125,10 @@ class ExchangeClient:
         """Ask and wait; raises UNAVAILABLE, TIMEOUT, NOT_FOUND or REFUSED."""
         future = self._enqueue(op, fields)
         self.flush()
-        try:
-            reply = await asyncio.wait_for(asyncio.shield(future), timeout_s)
-        except TimeoutError as error:
-            raise TradedeckError(Code.TIMEOUT, f"the exchange did not answer {op}") from error
+        await self._answered([future], timeout_s)
+        if not future.done():
+            raise TradedeckError(Code.TIMEOUT, f"the exchange did not answer {op}")
+        reply = future.result()
         if "error" in reply:
             missing = reply.get("code") == Code.NOT_FOUND.value
             code = Code.NOT_FOUND if missing else Code.REFUSED
@@ -150,7 +155,7 @@ class ExchangeClient:
         unknown: list[str] = []
         refused: list[str] = []
         if posted and not posted[-1].future.done():  # replies come in order
-            await asyncio.wait([posted[-1].future], timeout=timeout_s)
+            await self._answered([posted[-1].future], timeout_s)
         for item in posted:
             future = item.future
             if not future.done():
@@ -167,6 +172,16 @@ class ExchangeClient:
                 unknown.append(item.ref)
             reports += [Report.from_body(body) for body in reply.get("reports", ())]
         return reports, unknown, refused
+
+    async def _answered(
+        self, asked: Collection[asyncio.Future[dict[str, Any]]], timeout_s: float
+    ) -> None:
+        """Wait until all are answered, or the time is over; in slices, so that it is seen."""
+        deadline = time.monotonic() + timeout_s
+        while asked and (left := deadline - time.monotonic()) > 0:
+            _, asked = await asyncio.wait(asked, timeout=min(left, WAIT_SLICE_S))
+            if asked:
+                self._on_wait()
 
     def _late(self, future: asyncio.Future[dict[str, Any]]) -> None:
         """An answer after its deadline: what it reports is true all the same."""
