@@ -291,7 +291,7 @@ SHOWN = [
     ),
     (
         "INV-10 stale data",
-        "runner/step.py",
+        "runner/conditions.py",
         "conditions.data_fresh = run is not None and run.fresh",
         "conditions.data_fresh = True",
         PROCESSES,

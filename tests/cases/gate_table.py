@@ -105,6 +105,7 @@ TABLE: dict[tuple[str, str], tuple[Try, Try]] = {
     ("GUARD_ABSENT", "no-guard"): (Try(conditions=with_(guarded=False)), Try()),
     ("ACCOUNT_HELD", "held"): (Try(conditions=with_(owned=False)), Try()),
     ("JOURNAL_FULL", "full"): (Try(conditions=with_(journal_room=False)), Try()),
+    ("BREAKER_OPEN", "open"): (Try(conditions=with_(breaker="rejects")), Try()),
     ("TRADER_NOT_RUNNING", "stopped"): (Try(conditions=with_(running=False)), Try()),
     ("SESSION_CLOSED", "closed"): (Try(conditions=with_(session_open=False)), Try()),
     ("DATA_STALE", "stale"): (Try(conditions=with_(data_fresh=False)), Try()),

@@ -249,6 +249,7 @@ CONDITIONS = {
     "guarded": (True, ("GUARD_ABSENT", "no-guard")),
     "owned": (True, ("ACCOUNT_HELD", "held")),
     "journal_room": (True, ("JOURNAL_FULL", "full")),
+    "breaker": ("", ("BREAKER_OPEN", "open")),
     "running": (True, ("TRADER_NOT_RUNNING", "stopped")),
     "session_open": (True, ("SESSION_CLOSED", "closed")),
     "data_fresh": (True, ("DATA_STALE", "stale")),

@@ -12,8 +12,13 @@ from tradedeck.kernel import canonical
 
 # Parts whose items are known by a name and not by their place.
 _KEYED = {"feeds": "id", "accounts": "id", "traders": "id", "instruments": "symbol"}
-_ACTIONS = ("alarm", "pause", "reduce_only", "flatten")  # mildest first
-_MORE_IS_TIGHTER = frozenset({"duplicate_window_s"})
+_BOUNDING = ("limits", "breakers", "guard")  # parts of an account or a trader that hold bounds
+_WORDS = {  # mildest first
+    "action": ("alarm", "pause", "reduce_only", "flatten"),
+    "resume": ("auto", "person"),
+    "on_silence": ("none", "cancel", "cancel_and_flatten"),
+}
+_MORE_IS_TIGHTER = frozenset({"duplicate_window_s", "window_s", "cooldown_s"})
 
 
 class Effect(StrEnum):
@@ -95,13 +100,13 @@ def _walk(path: str, old: Any, new: Any) -> Iterable[Change]:
 
 
 def _in_limits(path: str) -> bool:
-    return path.endswith(".limits") or ".limits." in path
+    return any(path.endswith(f".{part}") or f".{part}." in path for part in _BOUNDING)
 
 
 def classify(path: str, old: Any, new: Any) -> Effect:
     """Whether one change gives traders more room. Where in doubt it does."""
     parts = path.split(".")
-    if _in_limits(path) and parts[-1] != "limits":
+    if _in_limits(path) and parts[-1] not in _BOUNDING:
         return _limit(parts[-1], old, new)
     if parts[-1] == "session_gate":
         return Effect.TIGHTEN if new else Effect.LOOSEN
@@ -111,10 +116,11 @@ def classify(path: str, old: Any, new: Any) -> Effect:
 
 
 def _limit(name: str, old: Any, new: Any) -> Effect:
-    if name == "action":
+    words = _WORDS.get(name)
+    if words is not None:
         if old is None or new is None:  # the bound beside it says which way
             return Effect.NEUTRAL
-        return Effect.TIGHTEN if _ACTIONS.index(new) > _ACTIONS.index(old) else Effect.LOOSEN
+        return Effect.TIGHTEN if words.index(new) > words.index(old) else Effect.LOOSEN
     return _number(old, new, more_is_tighter=name in _MORE_IS_TIGHTER)
 
 

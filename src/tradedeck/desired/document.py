@@ -163,6 +163,59 @@ class Limits(Part):
     stale_checks_max: Annotated[Count, Field(ge=1)] | None = None
 
 
+class Breaker(Part):
+    """What opens a circuit breaker of an account, and what that does.
+
+    `resume`: a person closes it by lifting its halt; or it closes by itself (`auto`) once the cause
+    has been gone for `cooldown_s` seconds.
+    """
+
+    bound: Positive
+    action: Literal["alarm", "pause", "reduce_only", "flatten"]
+    resume: Literal["person", "auto"] = "person"
+    cooldown_s: Annotated[_Number, Field(ge=0, le=86_400)] = 0.0
+
+
+class CountingBreaker(Breaker):
+    """As `Breaker`; the bound is a count of events within the window."""
+
+    bound: Annotated[_Decimal, Field(ge=1, le=10_000, multiple_of=1)]
+    window_s: Annotated[_Number, Field(gt=0, le=86_400)]
+
+
+class Breakers(Part):
+    """Every breaker of an account; none can be switched off, only made to alarm and no more.
+
+    A throttle of repeated execution is opened again by a person (FIA, Best Practices for Automated
+    Trading Risk Controls, 2024); a feed or a clock that is right again needs nobody.
+    """
+
+    feed_disconnected: Breaker = Breaker(bound=Decimal(30), action="pause", resume="auto")
+    rejects: CountingBreaker = CountingBreaker(bound=Decimal(5), action="pause", window_s=60.0)
+    repeated_execution: CountingBreaker = CountingBreaker(
+        bound=Decimal(60), action="pause", window_s=60.0
+    )
+    clock_offset: Breaker = Breaker(
+        bound=Decimal(1), action="pause", resume="auto", cooldown_s=60.0
+    )
+
+
+class Guard(Part):
+    """What the guard does when the runner is silent; what is left out is the host's default."""
+
+    on_silence: Literal["none", "cancel", "cancel_and_flatten"] | None = None
+    cancel_after_s: Annotated[_Number, Field(ge=1, le=3_600)] | None = None
+    flatten_after_s: Annotated[_Number, Field(ge=1, le=86_400)] | None = None
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        cancel, flatten = self.cancel_after_s, self.flatten_after_s
+        if cancel is not None and flatten is not None and flatten < cancel:
+            msg = "flatten_after_s must not be below cancel_after_s"
+            raise ValueError(msg)
+        return self
+
+
 class Exchange(Part):
     """How the paper exchange treats an account."""
 
@@ -183,6 +236,8 @@ class Account(Part):
     starting_balance: Positive
     timezone: str = Field(default="America/New_York", max_length=64)
     limits: Limits = Limits()
+    breakers: Breakers = Breakers()
+    guard: Guard = Guard()
     exchange: Exchange = Exchange()
 
     @field_validator("timezone")

@@ -23,7 +23,7 @@ from tradedeck.execution.halt import Halts, Level, covering
 from tradedeck.execution.refusals import Refusal
 from tradedeck.risk.limits import Action as LimitAction
 from tradedeck.risk.limits import Limits
-from tradedeck.risk.running import Breach, EquityWatch
+from tradedeck.risk.running import EquityWatch
 from tradedeck.trading.fill import Fill
 from tradedeck.trading.market import Bar
 from tradedeck.trading.money import ZERO
@@ -239,20 +239,23 @@ class AccountEngine:
                 continue
             already.add(breach.limit)
             self._sink.breached(scope, breach)
-            actions += self._act_on(scope, breach)
+            reason = f"{breach.limit} {breach.value} of {breach.bound}"
+            actions += self.act(scope, breach.action, reason, "limit")
         return actions
 
-    def _act_on(self, scope: str, breach: Breach) -> list[Action]:
-        level = _LEVELS.get(breach.action)
+    def act(self, scope: str, action: LimitAction, reason: str, by: str) -> list[Action]:
+        """Do what a limit or a breaker of this account or of one of its traders demands: latch the
+        halt, and flatten where it says so.
+        """
+        level = _LEVELS.get(action)
         if level is None:
             return []
-        reason = f"{breach.limit} {breach.value} of {breach.bound}"
-        if breach.action is LimitAction.FLATTEN and self.flattener is not None:
+        if action is LimitAction.FLATTEN and self.flattener is not None:
             self.flattener(scope, reason)
             return []
-        self.halt(scope, level, reason, "limit")
+        self.halt(scope, level, reason, by)
         traders = None if scope.startswith("account/") else {scope.partition("/")[2]}
-        return self.flatten(traders, by="limit") if breach.action is LimitAction.FLATTEN else []
+        return self.flatten(traders, by=by) if action is LimitAction.FLATTEN else []
 
     def halt(self, scope: str, level: Level, reason: str, by: str) -> None:
         """Latch a halt and state it, unless a stricter one stands."""

@@ -44,6 +44,7 @@ class Conditions:
         guarded: the guard is there and its latch was read, or none is required.
         owned: the account is this process's to send for.
         journal_room: the journal writes without its reserve.
+        breaker: the open breaker that stops entries until it has cooled down; empty: none.
     """
 
     mode: Mode
@@ -55,6 +56,7 @@ class Conditions:
     guarded: bool = True
     owned: bool = True
     journal_room: bool = True
+    breaker: str = ""
 
 
 _HALTS = {
@@ -109,6 +111,8 @@ def standing(conditions: Conditions) -> Denial | None:
         return Denial(Refusal.ACCOUNT_HELD, {})
     if not conditions.journal_room:
         return Denial(Refusal.JOURNAL_FULL, {})
+    if conditions.breaker:
+        return Denial(Refusal.BREAKER_OPEN, {"breaker": conditions.breaker})
     if not conditions.running:
         return Denial(Refusal.TRADER_NOT_RUNNING, {})
     if not conditions.session_open:

@@ -20,6 +20,7 @@ class Refusal(StrEnum):
     KILL_CLOSING = "KILL_CLOSING"
     ACCOUNT_HELD = "ACCOUNT_HELD"
     JOURNAL_FULL = "JOURNAL_FULL"
+    BREAKER_OPEN = "BREAKER_OPEN"
     TRADER_NOT_RUNNING = "TRADER_NOT_RUNNING"
     SESSION_CLOSED = "SESSION_CLOSED"
     DATA_MISSING = "DATA_MISSING"
@@ -74,6 +75,10 @@ WORDS: dict[Refusal, tuple[str, str]] = {
     Refusal.JOURNAL_FULL: (
         "The disk is full: the journal has only its reserve left, which is kept for stopping.",
         "Free disk space on the runner's host.",
+    ),
+    Refusal.BREAKER_OPEN: (
+        "A circuit breaker is open and has not cooled down.",
+        "Wait for its cool-down; the risk page says what opened it.",
     ),
     Refusal.TRADER_NOT_RUNNING: ("The trader is not running.", "Start or resume it."),
     Refusal.SESSION_CLOSED: (

@@ -14,6 +14,7 @@ from tradedeck.engine.actions import Action
 from tradedeck.execution.halt import Level, check_scope, level
 from tradedeck.kernel.clock import parse_ns
 from tradedeck.kernel.errors import Code, TradedeckError
+from tradedeck.runner.breakers import close_lifted
 from tradedeck.runner.hosts import HostFailed
 from tradedeck.runner.lifecycle import Lifecycle
 from tradedeck.runner.look import look
@@ -263,6 +264,7 @@ class Commands:
             raise TradedeckError(Code.NOT_FOUND, f"nothing is halted in {scope}")
         for account in self._world.accounts.values():
             account.engine.rearm(scope)
+        close_lifted(self._world, scope, by)
         self._world.sink.cleared(scope, str(args.get("reason") or "")[:500], by)
 
     # -- replay --------------------------------------------------------------------------------

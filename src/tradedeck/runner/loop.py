@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from tradedeck.kernel.clock import NS_PER_S, format_ns
 from tradedeck.marketdata.ports import DataMode, FeedState
+from tradedeck.runner.breakers import BreakerWatch
 from tradedeck.runner.configure import Configurator
 from tradedeck.runner.lifecycle import Lifecycle
 from tradedeck.runner.recover import Recovery
@@ -49,6 +50,7 @@ class Loop:
         self._room_ns = 0
         self._cycle_base = (0, 0)
         self._turn = 0
+        self._breakers = BreakerWatch(world)
 
     async def run(self) -> None:
         """Until `world.stopping`."""
@@ -79,6 +81,9 @@ class Loop:
             if now - run.checked_ns >= STALE_CHECK_NS:
                 run.checked_ns = now
                 self._check_feed(run, now)
+        demanded = self._breakers.keep(now)
+        if demanded:
+            await self._stepper.carry_out(demanded)
         self._cycle(now)
         self._room(now)
         self._world.commit()

@@ -12,9 +12,11 @@ from typing import Any
 
 from tradedeck.authority import ceiling as ceilings
 from tradedeck.authority.ceiling import Ceiling
+from tradedeck.desired.document import Breakers
 from tradedeck.engine.account import TraderSpec
 from tradedeck.engine.sizing import Sizing, SizingKind
 from tradedeck.kernel.errors import Code, Fault, TradedeckError
+from tradedeck.risk.breakers import Breaker, Rule
 from tradedeck.risk.limits import NAMES, Limits
 from tradedeck.trading.instrument import CATALOGUE, Instrument
 
@@ -31,6 +33,7 @@ class AccountPlan:
     limits: Limits
     exchange: Mapping[str, Any]
     guard: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    breakers: Mapping[Breaker, Rule] = field(default_factory=dict[Breaker, Rule])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,14 @@ def _account(body: Mapping[str, Any], ceiling: Ceiling) -> AccountPlan:
         _limits(body.get("limits"), ceiling),
         _present(body.get("exchange") or {}),
         _present(body.get("guard") or {}),
+        _breakers(body.get("breakers")),
     )
+
+
+def _breakers(body: Mapping[str, Any] | None) -> dict[Breaker, Rule]:
+    """Every breaker of an account; those that a version from before does not name by default."""
+    whole = Breakers.model_validate(dict(body or {})).model_dump(mode="json")
+    return {Breaker(name): Rule.from_document(rule) for name, rule in whole.items()}
 
 
 def _present(body: Mapping[str, Any]) -> dict[str, Any]:

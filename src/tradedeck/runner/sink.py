@@ -45,6 +45,8 @@ class JournalSink:
         self.on_halt: Callable[[dict[str, Any]], object] = lambda _row: None
         self.turn_denied: list[tuple[Order, Denial]] = []
         self.turn_orders: list[Order] = []
+        self.turn_entries: list[tuple[str, int]] = []  # (trader, trading clock), for the breakers
+        self.turn_rejected: list[str] = []  # accounts, for the breakers
 
     def intent(self, order: Order) -> None:
         """The order as it will be sent; durable before it is."""
@@ -53,6 +55,8 @@ class JournalSink:
         self._journal.append(Kind.ORDER_INTENT, {"order": body})
         self._journal.put(f"order/{order.client_id}", body)
         self.turn_orders.append(order)
+        if not order.reduce_only:
+            self.turn_entries.append((order.trader, order.created_ns))
 
     def denied(self, order: Order, denial: Denial) -> None:
         """A refusal with its numbers."""
@@ -74,6 +78,8 @@ class JournalSink:
         """The venue's word on an order that is not a fill."""
         body = order.to_body()
         self._keep(order, body)
+        if report.kind is ReportKind.REJECTED:
+            self.turn_rejected.append(order.account)
         entry: dict[str, Any] = {
             "order": body,
             "reason": report.reason,

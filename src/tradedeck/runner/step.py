@@ -17,6 +17,7 @@ from tradedeck.kernel.canonical import decimal_text
 from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.marketdata.ports import DataMode
 from tradedeck.runner import state
+from tradedeck.runner.conditions import observe
 from tradedeck.runner.hosts import HostFailed
 from tradedeck.runner.lifecycle import Lifecycle
 from tradedeck.runner.wishes import wish_of
@@ -316,7 +317,7 @@ class Stepper:
         world, slot = self._world, trader.slot
         assert slot is not None
         engine = world.engine_of(trader)
-        self._conditions(trader, bar)
+        observe(world, trader, bar)
         sink = world.sink
         sink.turn_denied.clear()
         engine.checks = []
@@ -359,28 +360,6 @@ class Stepper:
             }
         )
         return actions
-
-    def _conditions(self, trader: Trader, bar: Bar) -> None:
-        """What holds around this decision; each by the clock of its own kind."""
-        world, slot = self._world, trader.slot
-        assert slot is not None
-        account = world.accounts[trader.plan.account]
-        conditions = slot.conditions
-        conditions.mode = account.verdict.mode
-        conditions.running = trader.plan.state == "running" and trader.state.value == "running"
-        conditions.venue_ready = (
-            world.link is not None and world.link.connected and account.reconciled
-        )
-        conditions.guarded = world.stops is None or world.stops.guarded
-        conditions.owned = not account.engine.locked
-        conditions.journal_room = not (world.unwritten or world.journal.full)
-        run = world.feeds.get(trader.plan.feed)
-        conditions.data_fresh = run is not None and run.fresh
-        if trader.plan.session_gate:
-            table = world.calendar(slot.instrument.calendar)
-            conditions.session_open = table.open_to(bar.end_ns)
-        else:
-            conditions.session_open = True
 
     # -- fills ---------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from tradedeck.closing.types import Kill
 from tradedeck.execution.halt import check_scope, level
+from tradedeck.runner.breakers import close_lifted
 from tradedeck.runner.closing import Closing
 from tradedeck.runner.epochs import Epochs
 from tradedeck.runner.guardline import Line, started_ticks
@@ -200,6 +201,7 @@ class Stops:
             for account in world.accounts.values():
                 account.engine.rearm(scope)
             reason, by = str(frame.get("reason") or "")[:REASON_MAX], str(frame.get("by") or "")
+            close_lifted(world, scope, by)
             world.sink.cleared(scope, reason, by)
             world.commit()
             world.log.info("halt lifted", scope=scope, by=by)

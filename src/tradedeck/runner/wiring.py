@@ -38,6 +38,7 @@ from tradedeck.kernel.signing import VerifyKey
 from tradedeck.ops.child import watch_parent
 from tradedeck.ops.lifeline import Lifeline
 from tradedeck.risk import limits
+from tradedeck.risk.breakers import Breakers
 from tradedeck.runner.catalogue import HostCatalogue
 from tradedeck.runner.commands import IMMEDIATE, QUESTIONS, URGENT, Commands
 from tradedeck.runner.configure import Configurator
@@ -153,6 +154,7 @@ class Runner:
             instruments,
             self.epochs,
         )
+        world.breakers = Breakers(self.journal.get("breakers"))
         venue = self.journal.get("venue")
         world.venue_seq = 0 if venue is None else int(venue["seq"])
         return world

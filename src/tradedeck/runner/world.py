@@ -25,6 +25,7 @@ from tradedeck.kernel.clock import Clock
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.ids import new_id
 from tradedeck.marketdata.ports import DataMode, Feed, FeedState
+from tradedeck.risk.breakers import Breakers
 from tradedeck.runner.epochs import Epochs
 from tradedeck.runner.hosts import Hosts
 from tradedeck.runner.plan import AccountPlan, Plan, TraderPlan
@@ -187,6 +188,7 @@ class World:
     stops: Stops | None = None
     unwritten: bool = False
     provisional: set[str] = field(default_factory=set[str])
+    breakers: Breakers = field(default_factory=Breakers)
     plan: Plan = field(default_factory=lambda: Plan(30.0))
     document: dict[str, Any] = field(default_factory=dict)
     generation: int = 0

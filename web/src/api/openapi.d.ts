@@ -1643,6 +1643,37 @@ export interface components {
          */
         Account: {
             /**
+             * @default {
+             *       "clock_offset": {
+             *         "action": "pause",
+             *         "bound": "1",
+             *         "cooldown_s": 60,
+             *         "resume": "auto"
+             *       },
+             *       "feed_disconnected": {
+             *         "action": "pause",
+             *         "bound": "30",
+             *         "cooldown_s": 0,
+             *         "resume": "auto"
+             *       },
+             *       "rejects": {
+             *         "action": "pause",
+             *         "bound": "5",
+             *         "cooldown_s": 0,
+             *         "resume": "person",
+             *         "window_s": 60
+             *       },
+             *       "repeated_execution": {
+             *         "action": "pause",
+             *         "bound": "60",
+             *         "cooldown_s": 0,
+             *         "resume": "person",
+             *         "window_s": 60
+             *       }
+             *     }
+             */
+            breakers: components["schemas"]["Breakers"];
+            /**
              * Broker
              * @constant
              */
@@ -1659,6 +1690,8 @@ export interface components {
              *     }
              */
             exchange: components["schemas"]["Exchange"];
+            /** @default {} */
+            guard: components["schemas"]["Guard"];
             /** Id */
             id: string;
             /** @default {} */
@@ -2094,6 +2127,33 @@ export interface components {
             volume: number | null;
         };
         /**
+         * Breaker
+         * @description What opens a circuit breaker of an account, and what that does.
+         *
+         *     `resume`: a person closes it by lifting its halt; or it closes by itself (`auto`) once the cause
+         *     has been gone for `cooldown_s` seconds.
+         */
+        Breaker: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "alarm" | "pause" | "reduce_only" | "flatten";
+            /** Bound */
+            bound: string;
+            /**
+             * Cooldown S
+             * @default 0
+             */
+            cooldown_s: number;
+            /**
+             * Resume
+             * @default person
+             * @enum {string}
+             */
+            resume: "person" | "auto";
+        };
+        /**
          * BreakerList
          * @description By scope.
          */
@@ -2129,6 +2189,53 @@ export interface components {
             unit: string;
             /** Used */
             used: number | null;
+        };
+        /**
+         * Breakers
+         * @description Every breaker of an account; none can be switched off, only made to alarm and no more.
+         *
+         *     A throttle of repeated execution is opened again by a person (FIA, Best Practices for Automated
+         *     Trading Risk Controls, 2024); a feed or a clock that is right again needs nobody.
+         */
+        Breakers: {
+            /**
+             * @default {
+             *       "action": "pause",
+             *       "bound": "1",
+             *       "cooldown_s": 60,
+             *       "resume": "auto"
+             *     }
+             */
+            clock_offset: components["schemas"]["Breaker"];
+            /**
+             * @default {
+             *       "action": "pause",
+             *       "bound": "30",
+             *       "cooldown_s": 0,
+             *       "resume": "auto"
+             *     }
+             */
+            feed_disconnected: components["schemas"]["Breaker"];
+            /**
+             * @default {
+             *       "action": "pause",
+             *       "bound": "5",
+             *       "cooldown_s": 0,
+             *       "resume": "person",
+             *       "window_s": 60
+             *     }
+             */
+            rejects: components["schemas"]["CountingBreaker"];
+            /**
+             * @default {
+             *       "action": "pause",
+             *       "bound": "60",
+             *       "cooldown_s": 0,
+             *       "resume": "person",
+             *       "window_s": 60
+             *     }
+             */
+            repeated_execution: components["schemas"]["CountingBreaker"];
         };
         /**
          * CancelScope
@@ -2381,6 +2488,32 @@ export interface components {
             slippage_bps?: string | null;
             /** Spread Bps */
             spread_bps?: string | null;
+        };
+        /**
+         * CountingBreaker
+         * @description As `Breaker`; the bound is a count of events within the window.
+         */
+        CountingBreaker: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "alarm" | "pause" | "reduce_only" | "flatten";
+            /** Bound */
+            bound: string;
+            /**
+             * Cooldown S
+             * @default 0
+             */
+            cooldown_s: number;
+            /**
+             * Resume
+             * @default person
+             * @enum {string}
+             */
+            resume: "person" | "auto";
+            /** Window S */
+            window_s: number;
         };
         /**
          * CurvePoint
@@ -2873,6 +3006,18 @@ export interface components {
          * @enum {string}
          */
         Format: "json" | "csv" | "parquet";
+        /**
+         * Guard
+         * @description What the guard does when the runner is silent; what is left out is the host's default.
+         */
+        Guard: {
+            /** Cancel After S */
+            cancel_after_s?: number | null;
+            /** Flatten After S */
+            flatten_after_s?: number | null;
+            /** On Silence */
+            on_silence?: ("none" | "cancel" | "cancel_and_flatten") | null;
+        };
         /**
          * GuardRunner
          * @description The runner as the guard sees it.
