@@ -25,7 +25,12 @@ export const document0 = (): DesiredDocument => ({
     { id: "us-daily", kind: "replay", source: "bundled:us-daily", instruments: ["AAPL", "IBM", "MSFT", "GOOG", "GE"], start: "2004-08-19", end: null, speed: 4, loop: false, stale_after_s: 5, interval: "1d" },
     { id: "gold-frames", kind: "live_file", source: "data/xauusd.jsonl", instruments: ["XAUUSD"], start: null, end: null, speed: 0, loop: false, stale_after_s: 60, interval: "1m" },
   ],
-  accounts: [{ id: "paper-demo", broker: "paper", currency: "USD", starting_balance: "100000", timezone: "America/New_York", limits: { gross_exposure_max: "1", concentration_max: "0.5", orders_per_minute: 60, order_value_max: "60000", day_loss_max: { bound: "2000", action: "pause" }, drawdown_max: { bound: "0.25", action: "flatten" } }, exchange: { spread_bps: "2", slippage_bps: "1", fee_bps: "1", fee_min: "1", volume_share_max: "0.1", latency_ms: 5 } }],
+  accounts: [{ id: "paper-demo", broker: "paper", currency: "USD", starting_balance: "100000", timezone: "America/New_York", limits: { gross_exposure_max: "1", concentration_max: "0.5", orders_per_minute: 60, order_value_max: "60000", day_loss_max: { bound: "2000", action: "pause" }, drawdown_max: { bound: "0.25", action: "flatten" } }, guard: {}, breakers: {
+    feed_disconnected: { bound: "30", action: "pause", resume: "auto", cooldown_s: 0 },
+    rejects: { bound: "5", action: "pause", resume: "person", cooldown_s: 0, window_s: 60 },
+    repeated_execution: { bound: "60", action: "pause", resume: "person", cooldown_s: 0, window_s: 60 },
+    clock_offset: { bound: "1", action: "pause", resume: "auto", cooldown_s: 60 },
+  }, exchange: { spread_bps: "2", slippage_bps: "1", fee_bps: "1", fee_min: "1", volume_share_max: "0.1", latency_ms: 5 } }],
   traders: [
     spec("aapl-ema", "AAPL", "ema-cross", { fast: 10, slow: 20, allow_short: true }),
     spec("ibm-momentum", "IBM", "momentum", { lookback: 63, threshold: 0.02 }),
