@@ -158,8 +158,8 @@ RECORD = [
         "engine/account.py",
         "        actions = self.cancel(working, by)\n        self._doomed.update",
         "        actions = []\n        self._doomed.update",
-        KILL,
-        "limiters",
+        "tests/cases/test_engine_cases.py",
+        "eng_1 or eng_2",
     ),
     (
         "INV-6 a reduction needs no venue_ready",
