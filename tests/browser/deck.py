@@ -52,6 +52,8 @@ class Deck:
             # The waiting time of what loosens is held elsewhere; here it only has to be one.
             "TRADEDECK_LOOSENING_WAIT_S": "0.5",
             "TRADEDECK_LIFT_WAIT_S": "0.5",
+            # A process that a test freezes stays frozen; what ends it is held in tests/supervisor.
+            "TRADEDECK_WATCHDOG_S": "0",
         }
         self.lines: list[str] = []
         self.process = subprocess.Popen(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,6 +13,14 @@ from tests.browser.deck import Deck, until
 from tests.browser.test_acts import go, hold
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+
+@pytest.fixture(autouse=True)
+def _lifted(deck: Deck) -> Iterator[None]:
+    """Whatever a test stopped goes on after it."""
+    deck.lift()
+    yield
+    deck.lift()
 
 
 def test_g_e_opens_the_page_and_the_guard_is_seen_to_run(page: Page) -> None:

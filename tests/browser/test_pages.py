@@ -32,8 +32,12 @@ SERIOUS = {"serious", "critical"}
 @pytest.fixture(autouse=True)
 def _something_to_see(deck: Deck) -> None:
     """Pages are judged with rows in them, and held still while they are."""
-    deck.play(lambda: len(deck.open_positions()) > 0 and len(deck.get("/trades")["items"]) > 0,
-              "a position and a round trip")  # fmt: skip
+
+    def enough() -> bool:
+        counts = {book: len(deck.get(f"/{book}")["items"]) for book in ("trades", "fills")}
+        return len(deck.open_positions()) > 0 and counts["trades"] > 0 and counts["fills"] > 4
+
+    deck.play(enough, "a position, a round trip, and more fills than two short pages hold")
 
 
 def serious(page: Page, options: str) -> list[str]:
@@ -195,7 +199,7 @@ def test_kill_by_keyboard_needs_to_be_held(page: Page, deck: Deck) -> None:
     expect(hold).to_have_attribute("data-holding", "false")
     assert deck.status()["halts"] == []
     page.keyboard.down("Space")
-    expect(page.get_by_text("Confirmed by the runner")).to_be_visible()
+    expect(page.get_by_text(re.compile("^runner latched"))).to_be_visible()
     page.keyboard.up("Space")
     until(lambda: deck.status()["halts"], "the halt")
     expect(page.locator("main").get_by_text("Entries paused: all")).to_be_visible()
