@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mutants_closing
+import mutants_control
 import mutants_guard
 import mutants_processes
 
@@ -211,7 +212,8 @@ REST = [
 PROCESSES = [Mutant(*control) for control in mutants_processes.CONTROLS]
 CLOSING = [Mutant(*control) for control in mutants_closing.CONTROLS]
 GUARD = [Mutant(*control) for control in mutants_guard.CONTROLS]
-MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD
+CONTROL = [Mutant(*control) for control in mutants_control.CONTROLS]
+MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD + CONTROL
 
 
 def run(source: Path, test: str, match: str) -> bool:

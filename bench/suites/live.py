@@ -1,6 +1,6 @@
 """The live path with real processes: bar received → strategy host → gate → fsync → venue → fill.
 
-A runner and an exchange on a home of their own. Times are the journals' own: from the bar's
+A runner, its guard and an exchange on a home of their own. Times are the journals' own: from the bar's
 delivery to the entry of its last fill, in two cases, each in a run of its own. *One order*: long
 and flat in turns, so that each bar is one order (every second through the gate). *A turn-around*:
 long and short in turns, so that each bar is two orders and two fills. Beside both, from the same
@@ -125,7 +125,7 @@ def live(home: Path, down: str) -> list[float]:
     return paths(journal)
 
 
-PROCESSES = ("exchange", "runner")
+PROCESSES = ("exchange", "guard", "runner")
 
 
 def count(path: Path, kind: str) -> int:

@@ -42,6 +42,7 @@ class PlayedRunner:
     hints: list[int] = field(default_factory=list[int])
     refuse: tuple[str, str] | None = None
     away: bool = False
+    code: str = ""
     result: Any = None
 
     async def listen(self) -> None:
@@ -58,7 +59,7 @@ class PlayedRunner:
             code, detail = self.refuse
             return {"id": opened.id, "accepted": False, "code": code, "detail": detail}
         return {
-            "id": opened.id, "accepted": True, "code": "", "detail": "", "result": self.result
+            "id": opened.id, "accepted": True, "code": self.code, "detail": "", "result": self.result
         }  # fmt: skip
 
     async def _hint(self, message: Message) -> Any:

@@ -125,7 +125,7 @@ def test_one_of_the_two_is_enough_and_the_other_is_named(play: Play, guard: bool
 def test_a_runner_that_only_queues_it_has_not_latched_it(play: Play):
     async def scenario(p: Plane) -> None:
         p.guard.away = True
-        p.runner.refuse = ("PENDING", "at the next safe point")
+        p.runner.code = "PENDING"  # accepted, for the next safe point
         answer = await (await p.client()).post(KILLS, json=ALL)
         assert answer.status_code == 503
 
@@ -209,7 +209,12 @@ def test_inv_6_a_kill_does_not_wait_for_a_store_that_hangs(play: Play):
 
         hung = asyncio.create_task(p.context.store.write(hang))
         await entered.wait()
-        answer = await client.post(KILLS, json=ALL)
+        try:
+            async with asyncio.timeout(30):
+                answer = await client.post(KILLS, json=ALL)
+        except TimeoutError:
+            release.set()  # or the thread would keep this process
+            raise
         assert answer.status_code == 202
         assert len(killed(p)) == 1
         assert not hung.done()
@@ -334,6 +339,22 @@ def test_the_preview_counts_what_the_venue_shows_and_names_what_is_foreign(play:
         assert part["totals"] == [{"currency": "USD", "notional": "1950.00", "cost": "0.58"}]
         whole = (await look(client, scope="instrument/GME"))["accounts"][0]
         assert [item["instrument"] for item in whole["positions"]] == ["GME"]
+
+    play(scenario)
+
+
+def test_a_position_that_no_trader_made_is_foreign_though_our_book_follows_it(play: Play):
+    async def scenario(p: Plane) -> None:
+        journal = MemoryJournal()
+        day = TradingDay(journal)
+        day.start("paper")
+        day.trade("BUY", "7", "10.00", trader="", account="paper", instrument="GME")
+        await taken(p, journal)
+        p.runner.result = book()
+        held = (await look(await p.client(), scope="instrument/GME"))["accounts"][0]["positions"]
+        assert [(item["ours"], item["foreign"], item["trader"]) for item in held] == [
+            ("7", True, None)
+        ]
 
     play(scenario)
 

@@ -21,6 +21,7 @@ from tradedeck.guard.process import Guard
 from tradedeck.guard.records import Records
 from tradedeck.guard.wiring import Keys, rows_of
 from tradedeck.journal.log import Journal
+from tradedeck.kernel import canonical
 from tradedeck.kernel.clock import SystemClock
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.signing import SigningKey
@@ -217,3 +218,39 @@ def test_a_home_without_a_key_refuses_the_wire(made: Made) -> None:
     made.guard.asks._verifier = lambda: None
     assert made.guard.asks.message(b"{}")["code"] == "UNAVAILABLE"
     assert Play().core.kills == {}
+
+
+def test_steps_that_came_together_are_one_commit_and_come_before_what_follows(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me: Any = Session(os.getpid())
+    ticks = started(os.getpid())
+    assert ticks is not None
+    commits: list[int] = []
+    commit = made.journal.commit
+
+    def counted() -> int:
+        commits.append(1)
+        return commit()
+
+    async def body() -> None:
+        guard = made.guard
+        guard.runner(me, hello(os.getpid(), ticks))
+        asked = {"op": "ask", "act": "kill", "scope": "account/main", "reason": "enough"}
+        name = (await guard.ask(me, asked))["id"]
+        guard.runner(me, {"op": "owned", "id": name, "accounts": ["main"]})
+        monkeypatch.setattr(made.journal, "commit", counted)
+        step = {"op": "step", "id": name, "account": "main", "words": "cancelled", "numbers": {}}
+        for n in range(50):
+            guard.runner(me, step | {"ref": f"v{n}"})
+        assert commits == []
+        guard.runner(me, {"op": "closed", "id": name, "account": "main"})
+        assert len(commits) == 2, "the steps, then that it is closed"
+        guard.runner(me, step | {"ref": "late"})
+        guard.settled()
+        assert len(commits) == 3
+        await guard.end()
+
+    asyncio.run(body())
+    refs = [canonical.decode(e.body)["ref"] for e in made.journal.kinds(["kill.step"], 0)]
+    assert refs == [f"v{n}" for n in range(50)] + ["late"]

@@ -11,6 +11,9 @@ import pytest
 from sqlalchemy import Table, select
 
 from tradedeck.closing import report
+from tradedeck.closing.types import Kill
+from tradedeck.guard import evidence as guard_evidence
+from tradedeck.guard.kills import Leg, Running
 from tradedeck.projections import tables_stop as t
 from tradedeck.projections.apply import append_own
 from tradedeck.projections.stop import KILL_SENT
@@ -93,6 +96,7 @@ def test_a_kill_from_its_posting_to_its_proof(
     kill = found(store)
     assert sorted(s["step"] for s in kill["steps"]) == ["cancel sent", "close sent"]
     assert (kill["legs"][0]["state"], kill["legs"][0]["by"]) == ("checking", "runner")
+    assert kill["legs"][0]["steps"] == 2
     assert kill["done_at"] is None  # the runner's word is no proof
     assert latches(store)["account/paper"][1] == ["guard", "runner", "store"]
     proved(guard)
@@ -101,6 +105,17 @@ def test_a_kill_from_its_posting_to_its_proof(
     assert (kill["state"], kill["legs"][0]["state"], kill["to_flat_ms"]) == ("done", "flat", 21.0)
     assert kill["legs"][0]["proof"] == PROOF
     assert all(kill["latched"].values())
+
+
+def test_a_holder_has_latched_since_its_own_journal_says_so(
+    store: Store, guard: MemoryJournal, pull: Pull
+):
+    guard.at_ns -= 10**9
+    requested(guard)
+    sent(store, latched=["guard", "runner"])  # answered a moment later
+    pull(guard)
+    latched = found(store)["latched"]
+    assert latched["guard"] < latched["store"] == latched["runner"]
 
 
 def test_the_runners_word_alone_never_ends_a_kill(store: Store, journal: MemoryJournal, pull: Pull):
@@ -226,6 +241,17 @@ def test_the_evidence_holds_every_step_and_shows_a_changed_copy(
     assert report.verify(sealed)["kill"] == KILL
     assert [s["words"] for s in body["steps"]] == ["cancel sent"]
     assert body["proofs"] == {"paper": PROOF}
+    # The guard sealed the same, and what was watched after it is not part of it.
+    running = Running(Kill.from_body(KILL), {"paper": Leg(None, proof=PROOF)}, ms=MS)
+    theirs = guard_evidence.report(
+        running, [e for e in guard.entries if e.kind in guard_evidence.KINDS]
+    )
+    assert report.content_hash(theirs) == report.content_hash(body)
+    step(guard, "watched", "guard")
+    step(journal, "watched", "runner")
+    pull(guard)
+    pull(journal)
+    assert store.read_now(lambda s: stop.evidence(s, ID)) == body
     altered = orjson.loads(sealed)
     altered["report"]["kill"]["by"] = "nobody"
     with pytest.raises(Exception, match="not what was sealed"):

@@ -1,7 +1,7 @@
 """A kill from here: sent to guard and runner at once, whatever else fails.
 
-It waits for no limit, no second person and no code, and not for the store either: the record is
-given a moment, then the kill goes out. Who has latched it is part of the answer. What neither has
+It waits for no limit, no second person and no code, and not for the store either: its record is
+written while it goes out. Who has latched it is part of the answer. What neither has
 taken is sent again until one does; the same id makes that harmless.
 """
 
@@ -11,6 +11,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -36,8 +37,8 @@ from tradedeck.readmodels.parts import mapping
 from tradedeck.store.sessions import WriteSession
 
 ASK_S: Final = 2.0
-RECORD_S: Final = 0.1  # what the record may delay a kill by
-NOTE_S: Final = 0.5  # and its answer
+LOOK_S: Final = 0.1  # what the look for a known key may delay a kill by
+NOTE_S: Final = 0.5  # and the records its answer
 AGAIN_S: Final = 1.0
 AGAIN_NS: Final = 600 * NS_PER_S  # older ones were seen to by somebody on the host
 TTL_NS: Final = 10 * NS_PER_S
@@ -88,7 +89,7 @@ async def decide(context: Context, actor: Actor, wish: dict[str, Any], key: str 
 
 async def _kept(context: Context, name: str) -> Kill | None:
     try:
-        async with asyncio.timeout(RECORD_S):
+        async with asyncio.timeout(LOOK_S):
             row = await context.store.read(lambda read: stop.decision(read, name))
     except (TradedeckError, TimeoutError):  # a store that fails must not keep anybody from stopping
         return None
@@ -111,10 +112,12 @@ async def send(context: Context, actor: Actor, kill: Kill) -> Sent:
 async def _send(context: Context, actor: Actor, kill: Kill) -> Sent:
     who, correlation = actor.who(), new_id("act", context.clock.now_ns())
     started = _act(kill, who, Result.STARTED, correlation)
-    recorded = await _within(context, RECORD_S, context.audit(started), kill)
-    sent = await _both(context, kill, correlation if recorded else "")
+    recording = asyncio.ensure_future(_within(context, NOTE_S, context.audit(started), kill))
+    sent = await _both(context, kill, correlation)
     if not sent.latched:
         context.kills.unanswered[kill.id] = kill
+    if not await recording:
+        sent = replace(sent, audit_id="")
     await _within(context, NOTE_S, _note(context, sent, who, correlation), kill)
     if not sent.latched:
         raise _nobody(sent)

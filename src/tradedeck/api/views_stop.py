@@ -165,7 +165,7 @@ class PreviewOrder(BaseModel):
 
 
 class PreviewPosition(BaseModel):
-    """A position in scope. `foreign`: the broker shows another quantity than our book."""
+    """A position in scope. `foreign`: no trader of ours made it, or not in this quantity."""
 
     instrument: str
     trader: str | None

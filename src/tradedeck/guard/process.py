@@ -97,6 +97,7 @@ class Guard:
         self.unwritten = False
         self._said_full = False
         self._drilling = False
+        self._heard: list[t.Stepped] = []  # of the runner's read that is being worked on
 
     def now(self) -> t.Now:
         """Both clocks."""
@@ -341,10 +342,23 @@ class Guard:
         if session is not self._runner:
             raise TradedeckError(Code.REFUSED, "this session has not said hello")
         try:
-            self.happened(self._input(frame))
+            what = self._input(frame)
+            if isinstance(what, t.Stepped):
+                self._heard.append(what)
+                return
+            self.settled()  # first what it said before
+            self.happened(what)
         except (KeyError, TypeError, ValueError, TradedeckError) as error:
             detail = f"the runner's frame was malformed: {type(error).__name__}: {error}"
             self.happened(t.Ignored(Code.INVALID.value, detail))
+
+    def settled(self) -> None:
+        """See `server.Acts`: the steps of one read are one commit, or a fsync each would be what
+        the proof of a large kill waits for.
+        """
+        heard, self._heard = self._heard, []
+        if heard:
+            self.together(heard)
 
     def _hello(self, session: Session, frame: dict[str, Any]) -> None:
         pid = session.pid or int(frame["pid"])

@@ -52,6 +52,10 @@ class Acts(Protocol):
         """A frame of the runner's session (its first is `hello`). May raise INVALID, REFUSED."""
         ...
 
+    def settled(self) -> None:
+        """Every frame of one read was given."""
+        ...
+
     async def ask(self, session: Session, frame: dict[str, Any]) -> dict[str, Any]:
         """An ask; the answer. May raise."""
         ...
@@ -99,8 +103,11 @@ class GuardServer:
         unpacker = Unpacker()
         try:
             while data := await reader.read(READ_BYTES):
-                for frame in unpacker.feed(data):
-                    await self._frame(session, frame)
+                try:
+                    for frame in unpacker.feed(data):
+                        await self._frame(session, frame)
+                finally:
+                    self._acts.settled()
                 await writer.drain()
         except (ConnectionError, TradedeckError) as error:
             log.warning("session ended", pid=pid, reason=str(error))

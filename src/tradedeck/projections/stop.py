@@ -125,7 +125,7 @@ def _any(book: Book, event: Event, body: Body) -> Row:
 
 def _latched(row: Row, holder: str, event: Event) -> None:
     known = cast("dict[str, int]", orjson.loads(row["latched"]))
-    known.setdefault(holder, event.at_ns)
+    known[holder] = min(known.get(holder, event.at_ns), event.at_ns)
     row["latched"] = _json(known)
 
 
@@ -182,7 +182,8 @@ def _step(book: Book, event: Event, body: Body) -> None:
     by = str(body.get("by") or holder)
     leg = _leg(book, body["id"], body["account"])
     leg["by"] = leg["by"] or by
-    leg["steps"] += 1
+    if holder == GUARD:  # which repeats what the runner told it
+        leg["steps"] += 1
     _further(leg, "closing")
     book.add(
         t.kill_steps,

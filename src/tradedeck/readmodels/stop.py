@@ -11,15 +11,17 @@ from decimal import Decimal
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from tradedeck.closing.report import Taken, build
 from tradedeck.closing.types import Kill, KillStep, Owner, Proof
 from tradedeck.kernel.clock import format_ns
+from tradedeck.projections import tables as facts
 from tradedeck.projections import tables_stop as t
 from tradedeck.projections.stop import GUARD, RUNNER, STORE
 from tradedeck.readmodels.parts import mapping
 from tradedeck.store.sessions import ReadSession
+from tradedeck.trading.facts import Kind
 
 STEPS_MAX: Final = 10_000
 TREND_MAX: Final = 100
@@ -76,7 +78,10 @@ def find_kill(session: ReadSession, kill: str) -> dict[str, Any] | None:
         return None
     legs = _legs(session, [kill]).get(kill, [])
     steps = _steps(session, kill)
-    return kill_view(row, legs) | {
+    view = kill_view(row, legs)
+    for leg in view["legs"]:  # what the runner alone journaled as well
+        leg["steps"] = sum(step["account"] == leg["account"] for step in steps)
+    return view | {
         "steps": [
             {
                 "at": format_ns(step["at_ns"]),
@@ -188,6 +193,7 @@ def evidence(session: ReadSession, kill: str) -> dict[str, Any] | None:
     if row is None:
         return None
     decided = Kill.from_body(_decided(row))
+    told = _sealed_steps(session, row)
     steps = [
         Taken(
             step["account"],
@@ -197,7 +203,7 @@ def evidence(session: ReadSession, kill: str) -> dict[str, Any] | None:
             orjson.loads(step["numbers"]),
             step["ref"],
         )
-        for step in _steps(session, kill)
+        for step in told
     ]
     proofs = {
         leg["account"]: _proof(orjson.loads(leg["proof"]))
@@ -206,6 +212,22 @@ def evidence(session: ReadSession, kill: str) -> dict[str, Any] | None:
     }
     ms = {name.removesuffix("_ms"): row[name] for name in _MS if row[name] is not None}
     return build(decided, steps, proofs, orjson.loads(row["totals"]), ms)
+
+
+def _sealed_steps(session: ReadSession, row: Row) -> list[Row]:
+    """What the guard sealed: its own entries up to `kill.done`; all that is known before that."""
+    steps = _steps(session, row["id"])
+    if row["done_ns"] is None:
+        return steps
+    columns = facts.entries.c
+    done = session.scalar(
+        select(func.max(columns.id)).where(
+            columns.source == GUARD,
+            columns.kind == Kind.KILL_DONE.value,
+            columns.at_ns == row["done_ns"],
+        )
+    )
+    return [step for step in steps if step["holder"] == GUARD and step["event"] < (done or 0)]
 
 
 def _proof(body: Mapping[str, Any]) -> Proof:

@@ -263,10 +263,11 @@ def _positions(
         found.append(
             {
                 "instrument": symbol,
-                "trader": mine[symbol]["trader"] if symbol in mine else None,
+                "trader": (mine[symbol]["trader"] or None) if symbol in mine else None,
                 "quantity": quantity,
                 "ours": ours,
-                "foreign": Decimal(quantity) != Decimal(ours),
+                # What nobody's order of ours brought is foreign, though our book follows it.
+                "foreign": Decimal(quantity) != Decimal(ours) or not mine[symbol]["trader"],
                 "notional": None if value is None else decimal_text(value.quantize(_CENT)),
             }
         )

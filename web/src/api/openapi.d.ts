@@ -4163,7 +4163,7 @@ export interface components {
         };
         /**
          * PreviewPosition
-         * @description A position in scope. `foreign`: the broker shows another quantity than our book.
+         * @description A position in scope. `foreign`: no trader of ours made it, or not in this quantity.
          */
         PreviewPosition: {
             /** Foreign */

@@ -93,6 +93,8 @@ async def kill(
 
 async def _meant(ctx: Context, scope: str) -> None:
     """A name with a slip in it would latch nothing; where it cannot be looked up, it is taken."""
+    if stop_preview.known(Facts(document=dict(ctx.desired.document)), scope):
+        return  # in force, and in memory: nothing has to be read
     try:
         facts = await ctx.live.made.facts()
     except TradedeckError:
