@@ -128,6 +128,25 @@ CONTROLS: list[tuple[str, str, str, str, str, str]] = [
         "kernel_says",
     ),
     (
+        "a kill goes beside a silent bus",
+        "api/guardline.py",
+        "if asked.done() and not _is_silent(asked):",
+        "if await asyncio.wait({asked}):",
+        "tests/runner/test_kill_cut_off.py",
+        "frozen_through_the_api",
+    ),
+    (
+        "the guard's socket verifies what the wire would bring",
+        "guard/asks.py",
+        'return self.message(str(frame.get("envelope")).encode())',
+        (
+            'return self.kill(kill_of(canonical.decode(str(frame.get("envelope")).encode())'
+            '["body"], 1, by="api"), "api")'
+        ),
+        _ALIVE,
+        "ctl_17",
+    ),
+    (
         "ballast is released",
         "journal/log.py",
         "if self._ballast is None or not self._ballast.release():",

@@ -1,11 +1,11 @@
 """The live path with real processes: bar received → strategy host → gate → fsync → venue → fill.
 
-A runner, its guard and an exchange on a home of their own. Times are the journals' own: from the bar's
-delivery to the entry of its last fill, in two cases, each in a run of its own. *One order*: long
-and flat in turns, so that each bar is one order (every second through the gate). *A turn-around*:
-long and short in turns, so that each bar is two orders and two fills. Beside both, from the same
-minute and the same disk, what one fsync of 4 KiB costs; either way waits for two. Then the kill:
-50 positions and 50 resting orders flattened in process.
+A runner, its guard and an exchange on a home of their own. Times are the journals' own: from the
+bar's delivery to the entry of its last fill, in two cases, each in a run of its own. *One order*:
+long and flat in turns, so that each bar is one order (every second through the gate). *A
+turn-around*: long and short in turns, so that each bar is two orders and two fills. Beside both,
+from the same minute and the same disk, what one fsync of 4 KiB costs; either way waits for two.
+Then the kill: 50 positions and 50 resting orders flattened in process.
 """
 
 from __future__ import annotations

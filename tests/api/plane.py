@@ -59,7 +59,8 @@ class PlayedRunner:
             code, detail = self.refuse
             return {"id": opened.id, "accepted": False, "code": code, "detail": detail}
         return {
-            "id": opened.id, "accepted": True, "code": self.code, "detail": "", "result": self.result
+            "id": opened.id, "accepted": True, "code": self.code, "detail": "",
+            "result": self.result,
         }  # fmt: skip
 
     async def _hint(self, message: Message) -> Any:

@@ -266,6 +266,9 @@ def test_ctl_17_what_is_not_authentic_is_ignored_and_alarmed(tmp_path: Path) -> 
         }
         for code, data in bad.items():
             assert d.wire(data)["code"] == code
+            with pytest.raises(TradedeckError) as refused:  # the socket brings it no further
+                d.guard("wire", envelope=data.decode())
+            assert refused.value.code.value == code
         assert d.wire(d.envelope("command", body))["code"] == "MISADDRESSED"
         assert d.wire(d.envelope("lift", {"scope": "all", "by": "m"}, target="local"))["code"] == (
             "MISADDRESSED"

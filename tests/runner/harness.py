@@ -247,12 +247,17 @@ class Rig:
                 if name == "nats"
                 else [sys.executable, "-m", f"tradedeck.{name}"]
             )
-            given = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
-            given |= {"TRADEDECK_HOME": str(self.home), "PYTHONPATH": str(PROGRAM)}
+            given = self.environment() | env
             with (self.home / "logs" / f"{name}.out").open("ab") as out:
                 self.procs[name] = subprocess.Popen(
-                    argv, env=given | self.env | env, stdout=out, stderr=out, cwd=self.home
+                    argv, env=given, stdout=out, stderr=out, cwd=self.home
                 )
+
+    def environment(self) -> dict[str, str]:
+        """What a process of this home is given."""
+        given = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+        given |= {"TRADEDECK_HOME": str(self.home), "PYTHONPATH": str(PROGRAM)}
+        return given | self.env
 
     def play_api(self) -> None:
         """Connect as the api and answer for it."""
@@ -424,14 +429,17 @@ def check_books(journal: Path, exchange: Path, account: str = "main") -> tuple[i
     return len(intents), len(fills)
 
 
+R = TypeVar("R", bound=Rig)
+
+
 @contextmanager
 def rig(
     home: Path, wanted: dict[str, Any] | None, env: Mapping[str, str] | None = None,
     *, closes: Mapping[str, Sequence[float]] | None = None, start: bool = True,
-    monitor: int | None = None,
-) -> Iterator[Rig]:  # fmt: skip
+    monitor: int | None = None, kind: type[R] = Rig,
+) -> Iterator[R]:  # fmt: skip
     """A running home, ended whatever happens; `monitor` is a port of nats-server's own figures."""
-    made = Rig(home, PAPER if env is None else env, monitor)
+    made = kind(home, PAPER if env is None else env, monitor)
     try:
         if closes is not None:
             write_bars(home / "bars.csv", closes)

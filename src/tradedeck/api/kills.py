@@ -126,23 +126,24 @@ async def _send(context: Context, actor: Actor, kill: Kill) -> Sent:
 
 async def _both(context: Context, kill: Kill, audit_id: str) -> Sent:
     guard, runner = await asyncio.gather(
-        _heard(guardline.tell(context, "kill", kill.to_body(), timeout_s=ASK_S)),
+        _heard(guardline.kill(context, kill.to_body(), timeout_s=ASK_S)),
         _heard(_ask_runner(context, kill, audit_id)),
     )
     return Sent(kill, guard, runner, audit_id)
 
 
-async def _heard(asked: Awaitable[Any]) -> Heard:
+async def _heard(asked: Awaitable[str]) -> Heard:
+    """What one of the two said; `asked` gives words about the way it was taken, where there are."""
     began = time.perf_counter()
     code, detail = "", ""
     try:
-        await asked
+        detail = await asked
     except TradedeckError as error:
         code, detail = error.code.value, error.detail
     return Heard(not code, code, detail, round((time.perf_counter() - began) * 1000, 1))
 
 
-async def _ask_runner(context: Context, kill: Kill, audit_id: str) -> None:
+async def _ask_runner(context: Context, kill: Kill, audit_id: str) -> str:
     runner = context.settings.runner
     body = {"command": "kill", "args": kill.to_body(), "by": kill.by, "audit": audit_id}
     now = context.clock.now_ns()
@@ -152,6 +153,7 @@ async def _ask_runner(context: Context, kill: Kill, audit_id: str) -> None:
         given = str(reply.get("code"))
         code = Code(given) if given in Code.__members__ else Code.REFUSED
         raise TradedeckError(code, str(reply.get("detail") or "The runner did not latch it."))
+    return ""
 
 
 async def _within(context: Context, seconds: float, work: Awaitable[Any], kill: Kill) -> bool:

@@ -103,10 +103,10 @@ async def _meant(ctx: Context, scope: str) -> None:
 
 
 def _receipt(sent: Sent) -> KillReceipt:
-    missing = [
-        f"The {name} has not: {said.detail}"
+    noted = [
+        f"The {name}: {said.detail}" if said.latched else f"The {name} has not: {said.detail}"
         for name, said in (("guard", sent.guard), ("runner", sent.runner))
-        if not said.latched
+        if said.detail or not said.latched
     ]
     return KillReceipt(
         id=sent.kill.id,
@@ -117,7 +117,7 @@ def _receipt(sent: Sent) -> KillReceipt:
         guard=_said(sent.guard),
         runner=_said(sent.runner),
         audit_id=sent.audit_id,
-        detail=" ".join([f"Latched by {' and '.join(sent.latched)}.", *missing]),
+        detail=" ".join([f"Latched by {' and '.join(sent.latched)}.", *noted]),
     )
 
 
