@@ -147,6 +147,22 @@ CONTROLS: list[tuple[str, str, str, str, str, str]] = [
         "ctl_17",
     ),
     (
+        "a guard that does not answer is no guard",
+        "runner/guardline.py",
+        "return self._owed_ns is None or now_ns - self._owed_ns < self._silent_ns",
+        "return True",
+        "tests/runner/test_kill_guarded.py",
+        "frozen_is_no_guard",
+    ),
+    (
+        "the guard answers the runner's beats",
+        "guard/core.py",
+        '        heard = Tell({"op": "heard", "n": beat.n})  # or the runner takes us for dead\n',
+        '        heard = Tell({"op": "heard", "n": 0})\n',
+        _CORE,
+        "beat",
+    ),
+    (
         "ballast is released",
         "journal/log.py",
         "if self._ballast is None or not self._ballast.release():",

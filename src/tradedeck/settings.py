@@ -221,6 +221,15 @@ class Settings(BaseSettings):
         description="`required`: a runner without its guard may reduce, not enter. `optional`: "
         "a bare runner trades without one.",
     )
+    guard_silent_s: float = Field(
+        3.0,
+        alias="TRADEDECK_GUARD_SILENT_S",
+        gt=0,
+        le=600,
+        allow_inf_nan=False,
+        description="A guard that has answered no beat of its runner for so long counts as absent: "
+        "entries wait.",
+    )
     guard_on_silence: Text = Field(
         "cancel_and_flatten",
         alias="TRADEDECK_GUARD_ON_SILENCE",

@@ -67,7 +67,7 @@ class Play:
                     self.rows.pop(output.name, None)
                 else:
                     self.rows[output.name] = output.value
-            elif isinstance(output, t.Tell):
+            elif isinstance(output, t.Tell) and output.frame["op"] != "heard":
                 self.told.append(output.frame)
         return outputs
 

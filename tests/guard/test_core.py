@@ -407,3 +407,11 @@ def test_ctl_17_forgeries_are_counted_one_alarm_a_second() -> None:
     play.do(t.Ignored("BAD_SIGNATURE", "no"))
     details = [body["detail"] for kind, body in play.entries if kind == "alarm"]
     assert details == ["BAD_SIGNATURE: no", "BAD_SIGNATURE: no (50 since the last alarm)"]
+
+
+def test_ctl_14_each_beat_is_answered_by_its_number() -> None:
+    play = Play()
+    play.hello()
+    for n in (1, 2, 7):
+        told = of(play.do(t.Beat(n=n)), t.Tell)
+        assert [tell.frame for tell in told] == [{"op": "heard", "n": n}]

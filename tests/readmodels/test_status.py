@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tradedeck.kernel.clock import NS_PER_S, format_ns
-from tradedeck.readmodels.status import COMPARED_NS, SILENT_NS, Facts, Heard, compose
+from tradedeck.readmodels.status import COMPARED_NS, SILENT_NS, Facts, Heard, compose, hears_guard
 
 T0 = 1_700_000_000 * NS_PER_S
 
@@ -53,6 +53,19 @@ def test_a_drift_stays_a_drift_however_often_it_is_compared() -> None:
 def test_nothing_said_is_unknown() -> None:
     body = compose(Facts(), Heard("local"), build="0", now_ns=T0)
     assert body["reconcile"] == {"verdict": "unknown", "checked_at": None, "detail": None}
+
+
+def test_inv_16_the_guard_is_as_the_runner_hears_it_and_unknown_where_nobody_says() -> None:
+    said = {"subject": "runner", "type": "GuardConnected", "status": "False", "detail": "silent"}
+    conditions = {("runner", "GuardConnected"): said}
+    runner = {"state": "started"}
+    spoke = Heard("local", seen_ns=T0)
+    assert hears_guard(Facts(runner=runner, conditions=conditions), spoke, T0) == (
+        "False", "silent",
+    )  # fmt: skip
+    assert hears_guard(Facts(runner=runner), spoke, T0) == ("Unknown", "")
+    late = T0 + 2 * SILENT_NS
+    assert hears_guard(Facts(runner=runner, conditions=conditions), spoke, late)[0] == "Unknown"
 
 
 # -- INV-16: what is shown carries its age; past its deadline it is stale; absent is unknown ------

@@ -34,6 +34,7 @@ class GuardPeer:
         deaf: bool = False,
     ) -> None:
         self.halts, self.kills = halts or {}, kills or []
+        self.dumb = False  # True: reads on, and answers no beat
         self.heard: list[tuple[float, dict[str, Any]]] = []
         self._deaf = deaf
         self._line: socket.socket | None = None
@@ -60,6 +61,8 @@ class GuardPeer:
                     self.heard.append((time.monotonic(), frame))
                     if frame["op"] == "hello":
                         self.say({"op": "latch", "halts": self.halts, "kills": self.kills})
+                    elif frame["op"] == "beat" and not self.dumb:
+                        self.say({"op": "heard", "n": frame["n"]})
 
     def say(self, frame: dict[str, Any]) -> None:
         """To the runner."""

@@ -114,6 +114,33 @@ def test_inv_6_inv_9_the_runner_ends_in_the_middle_and_the_guard_goes_on(
         check_never_flipped(r)
 
 
+def test_inv_9_ctl_14_a_guard_that_is_frozen_is_no_guard(tmp_path: Path) -> None:
+    """Its line stays open all the while; entries wait until it answers again."""
+
+    def guarded(status: str, after: int) -> None:
+        want = ("GuardConnected", status)
+        r.wait("condition", lambda b: (b["type"], b["status"]) == want, after=after)
+
+    with deck(tmp_path) as r:
+        begin(r)
+        head = r.head()
+        r.procs["guard"].send_signal(signal.SIGSTOP)
+        guarded("False", head)
+        alarm = r.wait("alarm", lambda b: b["code"] == "GUARD_SILENT", after=head)[0]
+        assert alarm.body["severity"] == "critical"
+        head = r.head()
+        assert r.command("position.close", account="main", instrument="S0")["accepted"]
+        r.wait("order.filled", after=head)  # reducing needs no guard
+        r.wait("order.denied", lambda b: b["reason"] == "GUARD_ABSENT", after=head)
+        opened = [e for e in r.entries("order.intent", after=head)
+                  if not e.body["order"]["reduce_only"]]  # fmt: skip
+        assert opened == []
+        head = r.head()
+        r.procs["guard"].send_signal(signal.SIGCONT)
+        guarded("True", head)
+        r.wait("order.filled", lambda b: not b["order"]["reduce_only"], after=head)
+
+
 def test_inv_6_the_guard_dies_in_the_middle_and_the_runner_goes_on(tmp_path: Path) -> None:
     with deck(tmp_path, exchange={"latency_ms": 500}) as r:
         begin(r)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 from tradedeck.api.context import Context
+from tradedeck.api.snapshot import heard
 from tradedeck.projections.stop import GUARD_SOURCE
 from tradedeck.readmodels.parts import mapping
-from tradedeck.readmodels.status import SILENT_NS, age_ms, instant
+from tradedeck.readmodels.status import SILENT_NS, age_ms, hears_guard, instant
 from tradedeck.readmodels.stop import guard_row
 
 
@@ -17,7 +18,9 @@ async def guard_view(context: Context) -> dict[str, Any]:
     source = context.live.source(GUARD_SOURCE)
     gauges = context.live.telemetry.get(GUARD_SOURCE)
     body = mapping(gauges.body if gauges else {})
+    facts = await context.live.made.facts()
     now = context.clock.now_ns()
+    hears, said = hears_guard(facts, heard(context), now)
     seen = max(source.seen_ns or 0, gauges.at_ns if gauges else 0) or None
     runner = mapping(body.get("runner"))
     halts = body.get("halts")
@@ -37,6 +40,8 @@ async def guard_view(context: Context) -> dict[str, Any]:
             "detail": row.get("runner_detail"),
             "since": instant(row.get("runner_ns")),
             "accounts": dict(mapping(runner.get("accounts"))),
+            "hears": hears,
+            "hears_detail": said,
         },
         "latched": len(cast("list[Any]", halts)) if isinstance(halts, list) else None,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tradedeck.api.views_stop import HaltView
 from tradedeck.api.wire import Instant
@@ -17,6 +17,9 @@ class RunnerView(BaseModel):
 
     id: str
     state: Literal["running", "stopped", "silent", "unknown", "distrusted"]
+    guard: Literal["True", "False", "Unknown"] = Field(
+        description="Whether the runner hears its guard; without it entries wait."
+    )
     seen_at: Instant | None
     age_ms: int | None
     epoch: str

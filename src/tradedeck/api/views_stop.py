@@ -255,6 +255,10 @@ class GuardRunner(BaseModel):
     detail: str | None
     since: Instant | None
     accounts: dict[str, Any]
+    hears: Literal["True", "False", "Unknown"] = Field(
+        description="Whether the runner hears the guard; without it entries wait."
+    )
+    hears_detail: str
 
 
 class GuardView(BaseModel):

@@ -165,7 +165,8 @@ class Core:
             running = self.kills.get(name)
             if running is not None:
                 running.heard_ns = now.mono_ns
-        return [Entry(Kind.GUARD_RUNNER, {"state": "working"})] if back else []
+        heard = Tell({"op": "heard", "n": beat.n})  # or the runner takes us for dead
+        return [Entry(Kind.GUARD_RUNNER, {"state": "working"}), heard] if back else [heard]
 
     def _halted(self, halted: t.RunnerHalted, _: Now) -> list[Output]:
         return self.latch.merge([halted.row])

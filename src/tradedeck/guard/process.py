@@ -399,7 +399,8 @@ class Guard:
     def _input(self, frame: dict[str, Any]) -> t.Input:
         operation = frame.get("op")
         if operation == "beat":
-            return t.Beat(tuple(str(name) for name in frame.get("closing") or ()))
+            closing = tuple(str(name) for name in frame.get("closing") or ())
+            return t.Beat(closing, int(frame.get("n") or 0))
         if operation == "accounts":
             return t.Accounts(policies(frame["accounts"], self._defaults))
         if operation == "halted":

@@ -57,9 +57,10 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """The runner's working loop came round; `closing` are the kills it works on."""
+    """The runner's working loop came round for the `n`-th time; `closing`: kills it works on."""
 
     closing: tuple[str, ...] = ()
+    n: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from tradedeck.store.sessions import ReadSession
 SPARK_POINTS: Final = 30
 SILENT_NS: Final = 6 * NS_PER_S  # three missed polls of the journal
 COMPARED_NS: Final = 45 * NS_PER_S  # three missed comparisons of our book with the venue's
+GUARDED: Final = ("runner", "GuardConnected")  # the runner's condition on its guard
 RECONCILED: Final = "Reconciled"  # the runner's condition on a match of its book with the venue's
 Rows = list[dict[str, Any]]
 
@@ -224,6 +225,7 @@ def _runner(facts: Facts, heard: Heard, now_ns: int) -> dict[str, Any]:
     return {
         "id": heard.id,
         "state": _runner_state(facts, heard, now_ns),
+        "guard": hears_guard(facts, heard, now_ns)[0],
         "seen_at": instant(heard.seen_ns),
         "age_ms": age_ms(heard.seen_ns, now_ns),
         "epoch": heard.epoch,
@@ -233,6 +235,14 @@ def _runner(facts: Facts, heard: Heard, now_ns: int) -> dict[str, Any]:
         "started_at": instant(row.get("started_ns")),
         "detail": heard.stopped or "",
     }
+
+
+def hears_guard(facts: Facts, heard: Heard, now_ns: int) -> tuple[str, str]:
+    """Whether the runner hears its guard (True, False, Unknown), and what it says of it."""
+    condition = facts.conditions.get(GUARDED)
+    if condition is None or silence(facts, heard, now_ns) is not None:
+        return "Unknown", ""
+    return str(condition["status"]), str(condition["detail"])
 
 
 def _accounts(facts: Facts) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 
 import structlog
 
-from tradedeck.kernel.clock import NS_PER_MS
+from tradedeck.kernel.clock import NS_PER_MS, NS_PER_S
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.frames import Unpacker, pack
 
@@ -24,6 +24,7 @@ BEAT_NS = 200 * NS_PER_MS  # the guard looks for one every 250 ms
 READ_BYTES = 64 * 1024
 UNSENT_BYTES_MAX = 1024 * 1024  # of a guard that reads nothing: some thousand steps of a kill
 BEAT_BYTES_MAX = 4096  # beats are not piled up behind a guard that is slow
+GAP_NS = 1000 * NS_PER_MS  # the loop turns far more often; a longer gap is ours, not the guard's
 
 log: Any = structlog.get_logger(__name__)
 
@@ -44,6 +45,44 @@ class Acts(Protocol):
         ...
 
 
+class Answers:
+    """Whether what is said on the line is answered. Pure; monotonic nanoseconds.
+
+    Args:
+        silent_ns: without any answer for so long there is nobody.
+    """
+
+    def __init__(self, silent_ns: int) -> None:
+        self._silent_ns = silent_ns
+        self._last = 0
+        self._turned_ns = 0
+        self._owed_ns: int | None = None  # since when nothing was answered; None: nothing is owed
+
+    def begin(self) -> None:
+        """A line was opened: nothing is owed on it."""
+        self._owed_ns = None
+
+    def said(self, n: int, now_ns: int) -> None:
+        """Beat `n` left."""
+        self._last = n
+        if self._owed_ns is None:
+            self._owed_ns = now_ns
+
+    def heard(self, n: int, now_ns: int) -> None:
+        """Beat `n` was answered; one that is behind answers all the same."""
+        self._owed_ns = None if n >= self._last else now_ns
+
+    def turned(self, now_ns: int) -> None:
+        """Our own loop came round; where it stood still, nothing could be read meanwhile."""
+        if self._owed_ns is not None and now_ns - self._turned_ns > GAP_NS:
+            self._owed_ns = now_ns
+        self._turned_ns = now_ns
+
+    def come(self, now_ns: int) -> bool:
+        """Whether they do."""
+        return self._owed_ns is None or now_ns - self._owed_ns < self._silent_ns
+
+
 class Line:
     """One session at a time.
 
@@ -51,12 +90,16 @@ class Line:
         path: the guard's socket.
         acts: whom its frames are for.
         monotonic_ns: for the pace of beats.
+        silent_s: a guard that has answered no beat for so many seconds is as good as none.
     """
 
-    def __init__(self, path: Path, acts: Acts, monotonic_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, path: Path, acts: Acts, monotonic_ns: Callable[[], int], silent_s: float
+    ) -> None:
         self.path = path
         self._acts = acts
         self._monotonic_ns = monotonic_ns
+        self._answers = Answers(int(silent_s * NS_PER_S))
         self._writer: asyncio.StreamWriter | None = None
         self._beat_ns = 0
         self._beats = 0
@@ -65,6 +108,11 @@ class Line:
     def connected(self) -> bool:
         """Whether a guard took the greeting's connection."""
         return self._writer is not None
+
+    @property
+    def answers(self) -> bool:
+        """Whether beats are answered: an open line alone proves nothing, the kernel keeps it."""
+        return self._answers.come(self._monotonic_ns())
 
     async def run(self) -> None:
         """Until cancelled: connect, greet, listen; again after a pause."""
@@ -75,6 +123,7 @@ class Line:
                 await asyncio.sleep(RETRY_S)
                 continue
             self._writer = writer
+            self._answers.begin()
             try:
                 self.say({"op": "hello", **self._acts.hello()})
                 await self._listen(reader)
@@ -90,7 +139,11 @@ class Line:
             for frame in unpacker.feed(data):
                 if not isinstance(frame, dict):
                     raise TypeError("a frame was not an object")
-                self._acts.frame(cast("dict[str, Any]", frame))
+                body = cast("dict[str, Any]", frame)
+                if body.get("op") == "heard":
+                    self._answers.heard(int(body["n"]), self._monotonic_ns())
+                else:
+                    self._acts.frame(body)
 
     def _drop(self) -> None:
         writer, self._writer = self._writer, None
@@ -113,6 +166,7 @@ class Line:
     def beat(self, head: int, closing: Callable[[], list[str]]) -> None:
         """The loop came round. Said at most every 200 ms, and not piled up."""
         now = self._monotonic_ns()
+        self._answers.turned(now)
         if now - self._beat_ns < BEAT_NS or self._writer is None:
             return
         self._beat_ns = now
@@ -120,6 +174,7 @@ class Line:
         if transport.get_write_buffer_size() > BEAT_BYTES_MAX:
             return
         self._beats += 1
+        self._answers.said(self._beats, now)
         self.say({"op": "beat", "n": self._beats, "head": head, "closing": closing()})
 
     def bye(self, *, whole: bool) -> None:

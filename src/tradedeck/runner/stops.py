@@ -47,7 +47,7 @@ class Stops:
     ) -> None:
         self._world = world
         self._required = required
-        self._latched = False
+        self._latched = self._silent = False
         self._told: list[dict[str, Any]] = []
         self.line = line(self)
         self.closing = Closing(world, stepper, epochs, self.line.say)
@@ -74,7 +74,7 @@ class Stops:
     @property
     def guarded(self) -> bool:
         """Whether entries may go as far as the guard is concerned."""
-        return self._latched or not self._required
+        return (self._latched and self.line.answers) or not self._required
 
     @property
     def only_guard_lifts(self) -> bool:
@@ -88,6 +88,22 @@ class Stops:
     def beat(self) -> None:
         """The working loop came round."""
         self.line.beat(self._world.journal.head, lambda: self.closing.ids)
+        if self._latched and self._silent is self.line.answers:
+            self._heard_again() if self._silent else self._unheard()
+
+    def _unheard(self) -> None:
+        """The line stands and nobody answers on it: as good as no guard."""
+        self._silent, world = True, self._world
+        waits = "; entries wait for it" if self._required else ""
+        detail = f"the guard is connected and does not answer{waits}"
+        world.condition("runner", "GuardConnected", "False", "GUARD_SILENT", detail)
+        world.sink.alarm("GUARD_SILENT", detail, "critical" if self._required else "warning")
+        world.wake.set()
+
+    def _heard_again(self) -> None:
+        self._silent = False
+        self._world.condition("runner", "GuardConnected", "True", "ANSWERS")
+        self._world.wake.set()
 
     def heard(self, report: Report) -> None:
         """A report that was booked."""
@@ -154,7 +170,7 @@ class Stops:
 
     def parted(self) -> None:
         """See `Acts`."""
-        self._latched = False
+        self._latched = self._silent = False
         self._absent()
         self._world.wake.set()
 

@@ -99,7 +99,12 @@ class Runner:
             self.world,
             self.stepper,
             self.epochs,
-            lambda acts: Line(home / "run" / "guard.sock", acts, self.clock.monotonic_ns),
+            lambda acts: Line(
+                home / "run" / "guard.sock",
+                acts,
+                self.clock.monotonic_ns,
+                settings.guard_silent_s,
+            ),
             required=settings.guard == "required" and self.mode is Mode.PAPER,
         )
         self.world.stops = self.stops

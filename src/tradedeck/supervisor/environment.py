@@ -67,6 +67,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "TRADEDECK_CALLBACK_DEADLINE_MS",
         "TRADEDECK_STRATEGY_MEMORY_MB",
         "TRADEDECK_GUARD",
+        "TRADEDECK_GUARD_SILENT_S",
     ),
     "worker": (*_OURS, "TRADEDECK_STRATEGIES"),
 }

@@ -3031,6 +3031,14 @@ export interface components {
             connected: boolean | null;
             /** Detail */
             detail: string | null;
+            /**
+             * Hears
+             * @description Whether the runner hears the guard; without it entries wait.
+             * @enum {string}
+             */
+            hears: "True" | "False" | "Unknown";
+            /** Hears Detail */
+            hears_detail: string;
             /** Pid */
             pid: number | null;
             /** Silent Ms */
@@ -4362,6 +4370,12 @@ export interface components {
             detail: string;
             /** Epoch */
             epoch: string;
+            /**
+             * Guard
+             * @description Whether the runner hears its guard; without it entries wait.
+             * @enum {string}
+             */
+            guard: "True" | "False" | "Unknown";
             /** Id */
             id: string;
             /** Loop Lag Ms */

@@ -4,7 +4,7 @@ import * as verdicts from "./verdicts";
 
 const status = (change: Partial<Status> = {}): Status => ({
   at: "2026-11-20T14:00:00Z", build: "x", mode: "paper", mode_reasons: [], simulated: false, data_mode: "replay", execution_capable_accounts: 1, desired_generation: 3, observed_generation: 3,
-  runner: { id: "local", state: "running", seen_at: null, age_ms: 100, epoch: "e", seq: 1, loop_lag_ms: 1, build: null, detail: "", started_at: null },
+  runner: { id: "local", state: "running", guard: "True", seen_at: null, age_ms: 100, epoch: "e", seq: 1, loop_lag_ms: 1, build: null, detail: "", started_at: null },
   accounts: [], traders: [], feeds: [], halts: [], session: [], reconcile: { verdict: "not_checked", checked_at: null, detail: null }, alerts: { unacknowledged: 0, oldest_at: null }, last_seq: 1, ...change,
 });
 const limit = (used: number): Headroom => ({ scope: "account/a", limit: "drawdown_max", label: "Drawdown", used, bound: 0.1, unit: "ratio", set_by: null, set_at: null, last_breach: null, breaches: 0, action: "pause" });

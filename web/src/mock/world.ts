@@ -388,7 +388,7 @@ export class World {
     const open = this.alerts.filter((alert) => !alert.acknowledged_at);
     return {
       at: iso(now), build: "0.1.0+mock", mode: "paper", mode_reasons: [], simulated: false, data_mode: "replay", execution_capable_accounts: 1, desired_generation: this.generation, observed_generation: this.observed,
-      runner: { id: "local", state: "running", seen_at: iso(now), age_ms: 120, epoch: "9f3c", seq: this.seq, loop_lag_ms: 0.8, build: "0.1.0+mock", detail: "", started_at: iso(this.born - 7.2e6) },
+      runner: { id: "local", state: "running", guard: "True", seen_at: iso(now), age_ms: 120, epoch: "9f3c", seq: this.seq, loop_lag_ms: 0.8, build: "0.1.0+mock", detail: "", started_at: iso(this.born - 7.2e6) },
       accounts: [{ id: "paper-demo", broker: "paper", currency: "USD", verdict: "paper", reasons: [], balance: dec(this.balance), equity: dec(equity), unrealised: dec(equity - this.balance), realised: dec(this.balance - 100_000), day_pnl: dec(equity - this.dayEquity), day_loss_max: "2000", drawdown: String(equity / this.peak - 1), max_drawdown: String(this.maxDrawdown), observed_at: iso(now), exposure: dec(gross), as_of: this.barTime, starting_balance: "100000" }],
       traders: this.traders.map(traderStatus), feeds, halts: this.halts,
       session: [{ calendar: "NYSE", verdict: "open", since: null, until: null }], reconcile: { verdict: "not_checked", checked_at: null, detail: "Reconciliation with the broker is not part of this build." },

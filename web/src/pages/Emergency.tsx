@@ -51,6 +51,7 @@ export const guardLook = {
   unknown: { word: "No guard heard yet", shape: "question", tone: "unknown", meaning: "Nobody closes when the runner cannot." },
 } satisfies Record<Guard["state"], StateLook>;
 
+const hears = { True: "answers", False: "does not answer", Unknown: "–" } satisfies Record<Guard["runner"]["hears"], string>;
 function GuardPanel() {
   const query = useQuery(stopQueries.guard());
   return (
@@ -61,9 +62,11 @@ function GuardPanel() {
           <p className="text-muted">{guardLook[guard.state].meaning}{guard.detail ? ` ${guard.detail}` : ""}</p>
           <div className="flex flex-wrap gap-x-8 gap-y-2">
             <Figure label="Runner, as the guard sees it" value={guard.runner.connected == null ? "–" : guard.runner.connected ? "connected" : "not connected"} tone={guard.runner.connected === false ? "text-bad" : undefined} />
+            <Figure label="Guard, as the runner hears it" value={hears[guard.runner.hears]} tone={guard.runner.hears === "False" ? "text-bad" : undefined} />
             <Figure label="Last beat" value={guard.runner.silent_ms == null ? "–" : `${duration(guard.runner.silent_ms)} ago`} />
             <Figure label="Heard" value={guard.age_ms == null ? "–" : `${duration(guard.age_ms)} ago`} />
           </div>
+          {guard.runner.hears === "False" && <p className="text-bad">{guard.runner.hears_detail || "The runner does not hear its guard."}</p>}
           <Policies guard={guard} />
           {guard.state !== "running" && <p>On the trading host: <code className="code select-all">tradedeck kill --local</code> starts one and closes.</p>}
         </div>
