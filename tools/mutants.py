@@ -2,8 +2,9 @@
 defect.
 
 Each mutant is one change to a copy of `src`; its tests run against that copy. The unchanged copy
-must pass them first. Usage: python tools/mutants.py [part of a mutant's name …]
-Exit code 1 when a mutant lives, 2 when a mutant's text is no longer in the source.
+must pass them first. Usage: python tools/mutants.py [--list] [part of a mutant's name …]
+Exit code 1 when a mutant lives, 2 when a mutant's text is no longer in the source (which `--list`
+finds without running anything).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import mutants_cases
 import mutants_closing
 import mutants_control
 import mutants_guard
@@ -213,7 +215,8 @@ PROCESSES = [Mutant(*control) for control in mutants_processes.CONTROLS]
 CLOSING = [Mutant(*control) for control in mutants_closing.CONTROLS]
 GUARD = [Mutant(*control) for control in mutants_guard.CONTROLS]
 CONTROL = [Mutant(*control) for control in mutants_control.CONTROLS]
-MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD + CONTROL
+CASES = [Mutant(*control) for control in mutants_cases.CONTROLS]
+MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD + CONTROL + CASES
 
 
 def run(source: Path, test: str, match: str) -> bool:
@@ -233,9 +236,6 @@ def lives(mutant: Mutant, source: Path) -> bool:
     """Apply, run, take back; whether the tests passed without the control."""
     path = source / "tradedeck" / mutant.file
     text = path.read_text("utf-8")
-    if text.count(mutant.old) != 1:
-        print(f"? {mutant.name}: its text is in {mutant.file} {text.count(mutant.old)} times")
-        sys.exit(2)
     path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
     try:
         return run(source, mutant.test, mutant.match)
@@ -243,8 +243,21 @@ def lives(mutant: Mutant, source: Path) -> bool:
         path.write_text(text, "utf-8")
 
 
-def main(wanted: list[str]) -> int:
+def misplaced(mutant: Mutant) -> str:
+    """Why it cannot be judged: its text is not there once, or its test is not there; or nothing."""
+    text = (ROOT / "src" / "tradedeck" / mutant.file).read_text("utf-8")
+    if text.count(mutant.old) != 1:
+        return f"its text is in {mutant.file} {text.count(mutant.old)} times"
+    return "" if (ROOT / mutant.test).exists() else f"there is no {mutant.test}"
+
+
+def main(arguments: list[str]) -> int:
+    wanted = [part for part in arguments if part != "--list"]
     chosen = [m for m in MUTANTS if not wanted or any(part in m.name for part in wanted)]
+    lost = [f"? {m.name}: {why}" for m in chosen if (why := misplaced(m))]
+    if lost or "--list" in arguments:
+        print("\n".join(lost or [m.name for m in chosen]))
+        return 2 if lost else 0
     alive: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "src"

@@ -61,7 +61,7 @@ CONTROLS = [
         "posting_to_its_proof",
     ),
     (
-        "INV-7 only the guard lifts",
+        "INV-7 only the guard lifts, over the api",
         "projections/stop.py",
         "    if holder == GUARD or book.get(t.halts, scope, GUARD) is None:\n",
         "    if True:\n",

@@ -34,8 +34,8 @@ ENGINE = [
     (
         "ENG-5 the deadline of a callback",
         "runner/hosts.py",
-        "reply = await asyncio.wait_for(future, deadline_s)",
-        "reply = await future",
+        "        timer = loop.call_later(deadline_s, self._fail, host, failure)\n",
+        "        timer = loop.call_later(deadline_s, str)\n",
         PROCESSES,
         "eng_5",
     ),

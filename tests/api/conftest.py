@@ -46,7 +46,7 @@ class Reader:
     def __init__(self, lines: Any) -> None:
         self._lines = lines
 
-    async def frame(self, seconds: float = 10.0) -> tuple[str | None, str, Any]:
+    async def frame(self, seconds: float = 60.0) -> tuple[str | None, str, Any]:
         """The next frame: id, event, data."""
         found: dict[str, str] = {}
         async with asyncio.timeout(seconds):
@@ -61,7 +61,7 @@ class Reader:
                     found[name] = value
         raise EOFError
 
-    async def events(self, upto: int, seconds: float = 20.0) -> list[int]:
+    async def events(self, upto: int, seconds: float = 60.0) -> list[int]:
         """Sequences of facts until `upto` came."""
         seen: list[int] = []
         while not seen or seen[-1] < upto:

@@ -72,7 +72,7 @@ class Deck:
         headers = {"authorization": f"Bearer {secret}"} if secret else {}
         return httpx.AsyncClient(base_url=f"{self.url}/api/v1", headers=headers, timeout=20.0)
 
-    async def settled(self, head: int, seconds: float = 10.0) -> None:
+    async def settled(self, head: int, seconds: float = 60.0) -> None:
         """Wait until the event stream has reached `head`."""
         async with asyncio.timeout(seconds):
             while self.context.live.hub.head < head:  # noqa: ASYNC110 - the hub offers no event

@@ -299,7 +299,7 @@ def test_a_lift_that_waited_in_an_earlier_version_is_refused_not_carried_out(pla
         async def waiting() -> bool:
             return bool((await client.get("/api/v1/config/pending")).json()["items"])
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await waiting():  # noqa: ASYNC110 - what it waits for is behind a request
                 await asyncio.sleep(0.02)
         turn.cancel()

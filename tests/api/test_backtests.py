@@ -50,7 +50,7 @@ async def working(wire: Wire, home: Path, name: str = "w1") -> AsyncGenerator[No
         await task
 
 
-async def ended(deck: Deck, job: str, seconds: float = 40.0) -> dict[str, Any]:
+async def ended(deck: Deck, job: str, seconds: float = 60.0) -> dict[str, Any]:
     async with asyncio.timeout(seconds), deck.client() as client:
         while True:
             body = (await client.get(f"/backtests/{job}")).json()
@@ -60,7 +60,7 @@ async def ended(deck: Deck, job: str, seconds: float = 40.0) -> dict[str, Any]:
 
 
 async def until(deck: Deck, job: str, state: str) -> None:
-    async with asyncio.timeout(20), deck.client() as client:
+    async with asyncio.timeout(60), deck.client() as client:
         path = f"/backtests/{job}"
         while (await client.get(path)).json()["state"] != state:  # noqa: ASYNC110 - over HTTP
             await asyncio.sleep(0.05)
@@ -265,7 +265,7 @@ def test_a_result_waits_for_the_api_to_come_back(
     async def scenario(wire: Wire) -> None:
         async with running(home, wire) as deck, deck.client() as client:
             job = (await client.post("/backtests", json=WISH)).json()["id"]
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 worker = working(wire, home)
                 await worker.__aenter__()
                 await until(deck, job, "running")

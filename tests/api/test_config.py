@@ -261,7 +261,7 @@ async def due(p: Plane, seconds: int) -> None:
     p.clock.advance(seconds * NS_PER_S)
     turn = asyncio.create_task(desk.countdowns(p.context))
     await asyncio.sleep(0.15)
-    async with asyncio.timeout(20):  # on a busy machine one look takes its time
+    async with asyncio.timeout(60):  # on a busy machine one look takes its time
         while await p.context.store.read(  # noqa: ASYNC110 - the store offers no event
             lambda r: store.due(r, p.clock.now_ns())
         ):

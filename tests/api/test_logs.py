@@ -29,7 +29,7 @@ def test_logs_are_followed_live(play: Any, home: Path):
                     }
                     with path.open("ab") as file:
                         file.write(orjson.dumps(row) + b"\n")
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(60):
                     text = ""
                     while not text.startswith("data: "):
                         text = await anext(lines)

@@ -92,10 +92,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
     thread = threading.Thread(target=lambda: asyncio.run(whole()), daemon=True)
     thread.start()
-    assert up.wait(20)
+    assert up.wait(60)
     yield found["deck"]
     found["loop"].call_soon_threadsafe(stop.set)
-    thread.join(20)
+    thread.join(60)
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)

@@ -36,7 +36,7 @@ def test_what_the_runner_named_can_be_chosen(tmp_path: Path):
         await wire.play(journal)
         journal.append("runner.started", {"runner": "local", "strategies": [OWN, {"name": 1}, 7]})
         async with running(tmp_path / "h", wire) as deck, deck.client() as client:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 # The library is level within a second; there is nothing to be woken by.
                 mine = "/strategies/mine"
                 while (await client.get(mine)).status_code != 200:  # noqa: ASYNC110 - why: above

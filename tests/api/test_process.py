@@ -74,7 +74,7 @@ def test_from_ready_to_stop(tmp_path: Path):
         with httpx.stream("GET", f"{url}/api/v1/events", headers=bearer, timeout=20) as stream:
             assert stream.status_code == 200
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         assert not sock.exists()
         logs = (home / "logs" / "api.jsonl").read_text()
         assert "tdl_" not in logs

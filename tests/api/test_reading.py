@@ -115,7 +115,7 @@ def test_inv_16_a_runner_that_falls_silent_is_not_shown_as_it_last_was(
             assert body["runner"]["state"] == "running"
             assert body["runner"]["age_ms"] is not None
             wire.hub.services.clear()  # nobody answers for the journal any more
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while body["runner"]["state"] == "running":
                     await asyncio.sleep(0.1)
                     body = (await client.get("/status")).json()

@@ -74,11 +74,11 @@ class Deck:
         """Ask it to end; its supervisor ends the rest."""
         self.process.send_signal(signal.SIGINT)
         try:
-            self.process.wait(15)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self._reader.join(5)
+        self._reader.join(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
 

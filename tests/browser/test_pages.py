@@ -53,13 +53,18 @@ def serious(page: Page, options: str) -> list[str]:
 
 
 def themed(page: Page, scheme: str) -> None:
-    """Until the theme is there, and no colour is on its way any more."""
+    """Until the theme is there, and no colour is on its way any more. A browser that draws no frame
+    (on a busy machine it may not, for a page that nobody sees) is not waited for.
+    """
     page.emulate_media(color_scheme=scheme)
     expect(page.locator(f"html[data-theme={scheme}]")).to_have_count(1)
-    page.evaluate("""() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
-        () => Promise.allSettled(document.getAnimations().filter((each) => each.playState
-            === 'running' && each.effect.getComputedTiming().endTime < 5000)
-            .map((each) => each.finished)).then(() => done(null)))))""")
+    page.evaluate("""() => Promise.race([
+        new Promise((done) => setTimeout(() => done(null), 5000)),
+        new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
+            () => Promise.allSettled(document.getAnimations().filter((each) => each.playState
+                === 'running' && each.effect.getComputedTiming().endTime < 5000)
+                .map((each) => each.finished)).then(() => done(null))))),
+    ])""")
 
 
 def both_themes(page: Page, axe: str) -> list[str]:

@@ -68,7 +68,7 @@ def test_inv_9_a_stopped_holder_holds_and_an_ended_one_does_not(tmp_path: Path) 
             guard.take(Owner.GUARD, "kill_a", 2)
     finally:
         holder.kill()
-        holder.wait(10)
+        holder.wait(60)
         holder.stdout.close()
     assert guard.take(Owner.GUARD, "kill_a", 2) == 2
 

@@ -54,7 +54,7 @@ class Venue:
     def end(self, number: int = signal.SIGKILL) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_inv_9_a_second_session_fences_the_first(venue: Venue) -> None:
             first.client.flush()
             await asyncio.sleep(0.05)
             async with Session(venue) as second:
-                await asyncio.wait_for(first.lost.wait(), 5)
+                await asyncio.wait_for(first.lost.wait(), 60)
                 with pytest.raises(TradedeckError):
                     await first.ask("bar", bar=bar(101, 2))
                 await asyncio.sleep(0.5)
@@ -297,7 +297,7 @@ async def raw(venue: Venue, data: bytes) -> None:
     writer.write(data)
     await writer.drain()
     writer.write_eof()
-    Unpacker().feed(await asyncio.wait_for(reader.read(), 5))
+    Unpacker().feed(await asyncio.wait_for(reader.read(), 60))
     writer.close()
 
 
@@ -317,7 +317,7 @@ def test_eng_14_a_guard_cancels_and_closes_and_the_runner_hears(venue: Venue) ->
             ]
             assert (await guard.ask("place", order=close))["reports"] == []  # once is enough
             assert (await runner.ask("snapshot", account="main"))["positions"] == {}
-            await asyncio.wait_for(runner.heard.wait(), 5)
+            await asyncio.wait_for(runner.heard.wait(), 60)
             assert [r.kind for r in runner.pushed] == [ReportKind.CANCELLED, ReportKind.FILLED]
             with pytest.raises(TradedeckError):  # a guard feeds no prices
                 await guard.ask("bar", bar=bar(1, 3))

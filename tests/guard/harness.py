@@ -64,7 +64,7 @@ class Deck(Rig):
 
     def guard(self, act: str, **fields: Any) -> dict[str, Any]:
         """Ask the guard on its socket."""
-        return guardact.ask(self.home, act, timeout_s=20, **fields)
+        return guardact.ask(self.home, act, timeout_s=60, **fields)
 
     def serve(self, **env: str) -> None:
         """Start the guard and wait until it answers."""
@@ -101,20 +101,20 @@ class Deck(Rig):
         return [entry for entry in entries(self.log, *kinds) if where(entry.body)]
 
     def fact(self, kind: str, where: Callable[[dict[str, Any]], bool] = lambda _: True,
-             wait_s: float = 30) -> Entry:  # fmt: skip
+             wait_s: float = 60) -> Entry:  # fmt: skip
         """The first entry of a kind, waited for."""
         return until(
             lambda: self.facts(kind, where=where), f"{kind} in the guard's journal", wait_s
         )[0]
 
-    def done(self, kill: str, wait_s: float = 40) -> Entry:
+    def done(self, kill: str, wait_s: float = 60) -> Entry:
         return self.fact("kill.done", lambda body: body["id"] == kill, wait_s)
 
     def envelope(self, kind: str, body: dict[str, Any], **more: Any) -> bytes:
         more.setdefault("target", "guard.local")
         return self.api.seal(kind, body, **more)
 
-    def wire(self, data: bytes, timeout_s: float = 5) -> dict[str, Any]:
+    def wire(self, data: bytes, timeout_s: float = 20) -> dict[str, Any]:
         """Bytes on the guard's subject; its answer."""
         assert self._bus is not None
         return self.ask(self._bus.request("kill.local", json.loads(data), timeout_s=timeout_s))

@@ -87,7 +87,7 @@ class Peer:
                           stop_price=Decimal(80), reduce_only=True, purpose=Purpose.PROTECTIVE),
                 ]  # fmt: skip
         for each in orders:
-            await client.request("place", timeout_s=5, order=each.to_body())
+            await client.request("place", timeout_s=60, order=each.to_body())
         self.client = client
 
     def document(self) -> dict[str, Any]:

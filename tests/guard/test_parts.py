@@ -35,10 +35,10 @@ def sleeper() -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 
 
-def until(what: Any, wait_s: float = 20) -> Any:
+def until(what: Any, wait_s: float = 60) -> Any:
     end = time.monotonic() + wait_s
     while not (found := what()):
-        assert time.monotonic() < end
+        assert time.monotonic() < end, f"waited {wait_s:g} s"
         time.sleep(0.01)
     return found
 
@@ -63,12 +63,12 @@ def test_inv_9_a_stopped_process_is_ended_and_its_exit_seen(
         await asyncio.sleep(0.05)
         assert not waiting.done()
         ended = await handle.fence()
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, 60)
         return ended
 
     assert asyncio.run(body())
     assert handle.ended
-    assert child.wait(10) == -signal.SIGKILL
+    assert child.wait(60) == -signal.SIGKILL
     handle.kill()
     handle.close()
     with pytest.raises(TradedeckError):
@@ -89,7 +89,7 @@ def test_inv_9_another_process_of_the_same_number_is_not_touched(
         fence.Handle(Process(child.pid, ticks - 1))
     assert child.poll() is None
     child.kill()
-    child.wait(10)
+    child.wait(60)
     assert fence.started(child.pid) is None
 
 
@@ -100,7 +100,7 @@ def test_a_fence_that_does_not_end_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(handle, "kill", lambda: None)
     assert not asyncio.run(handle.fence(0.1))
     child.kill()
-    child.wait(10)
+    child.wait(60)
 
 
 # -- the channel to a person --------------------------------------------------------------------

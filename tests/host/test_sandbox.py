@@ -176,7 +176,7 @@ def test_a_death_between_bars_is_told_at_once(tmp_path: Path) -> None:
         for name in ("later", "flood"):
             await hosts.spawn(name, name, {}, None)
             await hosts.ask(name, on_bar(), 5)
-        await asyncio.wait_for(both.wait(), 10)
+        await asyncio.wait_for(both.wait(), 60)
 
     with_hosts(tmp_path / "s", body)
     assert sorted(told) == [("flood", "flood"), ("later", "exit")]
@@ -214,7 +214,7 @@ def test_the_parent_of_hosts_comes_back(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         gone = asyncio.Event()
         hosts.on_death = lambda _trader, _failure: gone.set()
-        await asyncio.wait_for(gone.wait(), 10)
+        await asyncio.wait_for(gone.wait(), 60)
         with pytest.raises(HostFailed):
             await hosts.ask("t", on_bar(), 5)
         await hosts.spawn("t", "ema-cross", {}, None)

@@ -271,31 +271,31 @@ class Rig:
 
         self.ask(serve())
 
-    def ask(self, work: Coroutine[Any, Any, T], timeout_s: float = 15) -> T:
+    def ask(self, work: Coroutine[Any, Any, T], timeout_s: float = 60) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
         """End one process and wait for it."""
         process = self.procs[name]
         process.send_signal(number)
-        return process.wait(10)
+        return process.wait(60)
 
     def stop(self) -> None:
         if self._bus is not None:
             self.ask(self._bus.close())
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(5)
+            self._thread.join(60)
         self._loop.close()
         for name in ("runner", "exchange", "nats", *self.procs):
             process = self.procs.get(name)
             if process is not None and process.poll() is None:
                 process.terminate()
                 try:
-                    process.wait(6)
+                    process.wait(10)  # a frozen one does not hear it
                 except subprocess.TimeoutExpired:
                     process.kill()
-                    process.wait(5)
+                    process.wait(60)
 
     # -- talking --
 
@@ -316,7 +316,7 @@ class Rig:
         self.publish("desired.hint.local", {"generation": self.api.generation})
         return self.api.generation
 
-    def send(self, envelope: bytes, timeout_s: float = 5) -> dict[str, Any]:
+    def send(self, envelope: bytes, timeout_s: float = 20) -> dict[str, Any]:
         """Bytes to the runner as they are."""
         assert self._bus is not None
         return self.ask(self._bus.request("cmd.local", json.loads(envelope), timeout_s=timeout_s))

@@ -55,7 +55,7 @@ def begin(r: Rig) -> None:
 def ask(r: Rig, act: str, **fields: Any) -> dict[str, Any]:
     def attempt() -> dict[str, Any] | None:
         try:
-            return guardact.ask(r.home, act, timeout_s=20, **fields)
+            return guardact.ask(r.home, act, timeout_s=60, **fields)
         except TradedeckError:
             return None
 
@@ -101,7 +101,7 @@ def test_inv_6_inv_9_the_runner_ends_in_the_middle_and_the_guard_goes_on(
         r.wait("kill.owned")
         r.procs["runner"].send_signal(number)
         until(lambda: told(r, "kill.done", kill=kill), "the kill's proof")
-        assert r.procs["runner"].wait(30) == -signal.SIGKILL  # a stopped one was ended
+        assert r.procs["runner"].wait(60) == -signal.SIGKILL  # a stopped one was ended
         assert venue(r) == ({}, {})
         assert {body["by"] for body in told(r, "kill.owned", kill=kill)} == {"runner", "guard"}
         head = r.head()

@@ -262,7 +262,7 @@ def test_inv_2_live_is_blocked_and_says_why(
 def test_any_other_trading_mode_is_a_failed_boot(tmp_path: Path) -> None:
     with rig(tmp_path, None, {"TRADING_MODE": "real"}, start=False) as r:
         r.start("runner")
-        assert r.procs["runner"].wait(20) == 1
+        assert r.procs["runner"].wait(60) == 1
         assert "TRADING_MODE" in r.output("runner")
 
 
@@ -398,7 +398,7 @@ def test_run_7_a_missing_live_source(tmp_path: Path, strict: bool) -> None:
     env = PAPER | {"STRICT_LIVE_MODE": str(strict).lower(), "LIVE_FILE_REFRESH_MS": "50"}
     with rig(tmp_path, wanted, env) as r:
         if strict:
-            assert r.procs["runner"].wait(20) == 1
+            assert r.procs["runner"].wait(60) == 1
             assert "nowhere.jsonl" in r.output("runner")
             return
         verdict = r.wait("mode.verdict", lambda b: b["verdict"] == "blocked")[0].body

