@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 from typing import Any
 
@@ -14,6 +15,11 @@ from hypothesis import HealthCheck, settings
 OWN_PREFIXES = ("TRADEDECK_", "TRADING_", "LIVE_", "PAPER_", "BROKER_", "STRICT_LIVE", "RUNTIME_")
 # Knobs given on the command line of `make soak` and `make sim`.
 KEPT = {f"TRADEDECK_{what}_{knob}" for what in ("SOAK", "SIM") for knob in ("COUNT", "SEED")}
+
+# Whatever starts the tests in the background ignores Ctrl-C for them, and every process that a test
+# starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "house",

@@ -8,6 +8,7 @@ PROCESSES = "tests/runner/test_processes.py"
 UNKNOWN = "tests/runner/test_unknown.py"
 KILL = "tests/runner/test_kill.py"
 HARD = "tests/runner/test_kill_hard.py"
+GUARDED = "tests/runner/test_kill_guarded.py"
 GUARDLINE = "tests/runner/test_guardline.py"
 HOSTS = "tests/host/test_sandbox.py"
 STATUS = "tests/readmodels/test_status.py"
@@ -100,8 +101,8 @@ ENGINE = [
         "runner/recover.py",
         "await self._stepper.carry_out(self._stepper.apply(await link.since(world.venue_seq)))",
         "await link.since(world.venue_seq)",
-        UNKNOWN,
-        "killed_after",
+        GUARDED,
+        "ends_in_the_middle",
     ),
 ]
 RECORD = [

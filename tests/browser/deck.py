@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 from playwright.sync_api import APIRequestContext, APIResponse
 
+from tests.program import PROGRAM
+
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 # A bound against hanging, not a statement of speed: two workers share two cores.
@@ -46,7 +48,7 @@ class Deck:
         self.home = home
         self.environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT / "src"),
+            "PYTHONPATH": str(PROGRAM),
             "TRADEDECK_HOME": str(home),
             "TRADEDECK_PORT": "0",
             # The waiting time of what loosens is held elsewhere; here it only has to be one.

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Outcome
+from tests.program import PROGRAM
 from tradedeck.cli import home as home_module
 
 Deck = Callable[..., Outcome]
@@ -55,7 +56,7 @@ def test_merged_by_time_and_filtered(home: Path, deck: Deck) -> None:
 def test_follow_shows_new_lines_and_survives_rotation(home: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tradedeck.cli", "logs", "-f", "--json"],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": "src", "TRADEDECK_HOME": str(home)},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROGRAM), "TRADEDECK_HOME": str(home)},
         stdout=subprocess.PIPE,
         text=True,
     )

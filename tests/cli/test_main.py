@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typer.main
 
+from tests.program import PROGRAM
 from tradedeck.cli.main import app
 from tradedeck.ops.exits import MEANING, Exit
 
@@ -32,7 +33,7 @@ NO_JSON = {
 def tradedeck(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tradedeck.cli", *arguments],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": "src", **environment},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROGRAM), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -60,7 +61,7 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": "src"},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROGRAM)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
@@ -75,7 +76,7 @@ def test_help_imports_no_server_store_or_http_client() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": "src"},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROGRAM)},
         capture_output=True,
         text=True,
         check=True,
@@ -109,7 +110,7 @@ def test_completion_scripts() -> None:
 def test_the_reference_is_current() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tradedeck.cli.reference"],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": "src"},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROGRAM)},
         capture_output=True,
         text=True,
         check=True,

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Api
+from tests.program import PROGRAM
 from tradedeck.cli.commands.state import Screen
 from tradedeck.ops.exits import Exit
 
@@ -63,7 +64,7 @@ class Terminal:
 def watching(api: Api, rows: int = 30, columns: int = 60) -> Iterator[Terminal]:
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT / "src"),
+        "PYTHONPATH": str(PROGRAM),
         "TRADEDECK_URL": api.url,
         "TRADEDECK_TOKEN": "tdt_for-tests",
         "TERM": "xterm",

@@ -16,7 +16,8 @@ from typing import Any, Self
 
 import pytest
 
-from tests.runner.harness import PROGRAM, check_chain, entries, state, until
+from tests.program import PROGRAM
+from tests.runner.harness import check_chain, entries, state, until
 from tradedeck.adapters.brokers.paper.client import ExchangeClient
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.frames import Unpacker, pack

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.runner.harness import PAPER, PROGRAM, Entry, Rig, _listens, entries, until
+from tests.program import PROGRAM
+from tests.runner.harness import PAPER, Entry, Rig, _listens, entries, until
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.ops import guardact
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.guard.harness import ROOT, deck, fills, shown
-from tests.runner.harness import PROGRAM, check_chain, raw_entries, until
+from tests.program import PROGRAM
+from tests.runner.harness import check_chain, raw_entries, until
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.signing import SigningKey
 

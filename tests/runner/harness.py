@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-import tradedeck
+from tests.program import PROGRAM
 from tradedeck.adapters.bus import server
 from tradedeck.adapters.bus.nats import NatsBus
 from tradedeck.adapters.bus.types import Message
@@ -36,7 +36,6 @@ from tradedeck.kernel.signing import SigningKey
 
 T = TypeVar("T")
 # The program that this test imports, which a mutant may have changed.
-PROGRAM = Path(tradedeck.__file__).resolve().parents[1]
 PAPER = {
     "TRADING_MODE": "paper", "PAPER_EXECUTION_ENABLED": "true", "TRADEDECK_GUARD": "optional",
 }  # fmt: skip

@@ -49,6 +49,18 @@ def test_repeated_execution_is_stopped_until_a_person_lifts_it(tmp_path: Path) -
         r.wait("order.intent", lambda b: not b["order"]["reduce_only"], after=head)
 
 
+def test_one_that_cools_down_denies_entries_while_it_is_open_and_latches_nothing(
+    tmp_path: Path,
+) -> None:
+    cooling = {**LATCH, "resume": "auto", "cooldown_s": 600}
+    wanted = with_breakers(document([CROSS], speed=100), repeated_execution=cooling)
+    with rig(tmp_path, wanted, closes={"AAA": wave(400)}) as r:
+        tripped(r, "repeated_execution")
+        denied = r.wait("order.denied", lambda b: b["reason"] == "BREAKER_OPEN")[0].body
+        assert denied["numbers"] == {"breaker": "repeated_execution"}
+        assert not r.entries("halt.set")
+
+
 def test_a_feed_that_is_away_for_too_long_opens_and_comes_back(tmp_path: Path) -> None:
     frames = tmp_path / "frames.jsonl"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ def told(r: Rig, *kinds: str, kill: str) -> list[dict[str, Any]]:
     return [entry.body for entry in found if entry.body["id"] == kill]
 
 
+def held(r: Rig) -> int:
+    """How many positions the runner's own book has."""
+    return sum(bool(Decimal(p["quantity"])) for p in state(r.journal)["book/main"]["positions"])
+
+
 def test_inv_6_a_healthy_runner_closes_and_the_guard_proves(tmp_path: Path) -> None:
     with deck(tmp_path) as r:
         begin(r)
@@ -111,6 +117,7 @@ def test_inv_6_inv_9_the_runner_ends_in_the_middle_and_the_guard_goes_on(
                   if not e.body["order"]["reduce_only"]]  # fmt: skip
         assert opened == []
         assert venue(r) == ({}, {})
+        until(lambda: held(r) == 0, "what the guard closed to be booked")
         check_never_flipped(r)
 
 

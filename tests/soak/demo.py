@@ -15,7 +15,8 @@ from typing import Any
 
 import httpx
 
-from tests.runner.harness import PROGRAM, until
+from tests.program import PROGRAM
+from tests.runner.harness import until
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.ops.hostact import call
 from tradedeck.supervisor.demo import document

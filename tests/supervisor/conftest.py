@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.program import PROGRAM
+
 SERVE = """
 import os, signal, sys, time
 {before}
@@ -45,7 +47,7 @@ class Deck:
         (self.home / "specs.json").write_text(json.dumps(specs))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.supervisor.harness", str(self.home)],
-            env=os.environ | {"PYTHONPATH": f"src{os.pathsep}."},
+            env=os.environ | {"PYTHONPATH": f"{PROGRAM}{os.pathsep}."},
             stdout=subprocess.PIPE,
             text=True,
         )

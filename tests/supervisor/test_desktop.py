@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.program import PROGRAM
 from tradedeck.supervisor.desktop import files
 
 
@@ -21,7 +22,7 @@ def run(user_home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         | {
             "HOME": str(user_home),
             "TRADEDECK_HOME": str(user_home / "my trades"),
-            "PYTHONPATH": "src",
+            "PYTHONPATH": str(PROGRAM),
         },
         check=True,
         capture_output=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.guard.harness import deck as guarded
-from tests.runner.harness import PROGRAM
+from tests.program import PROGRAM
 from tests.supervisor.conftest import Deck, running, serving
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.ops import guardact

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.program import PROGRAM
 from tradedeck.supervisor import demo
 
 pytestmark = pytest.mark.processes
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.processes
 def up(home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tradedeck.supervisor", *arguments],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path("src").resolve())}
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROGRAM)}
         | {"TRADEDECK_HOME": str(home), "TRADEDECK_PORT": "0"}
         | environment,
         stdout=subprocess.PIPE,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.program import PROGRAM
 from tradedeck.supervisor.environment import ALLOWED
 from tradedeck.supervisor.systemd import UNITS, Place, render
 
@@ -24,7 +25,7 @@ def units(tmp_path: Path) -> Path:
     folder.mkdir()
     subprocess.run(
         [sys.executable, "-m", "tradedeck.cli", "service", str(folder), "--user", "daemon"],
-        env=os.environ | {"TRADEDECK_HOME": str(tmp_path / "home"), "PYTHONPATH": "src"},
+        env=os.environ | {"TRADEDECK_HOME": str(tmp_path / "home"), "PYTHONPATH": str(PROGRAM)},
         check=True,
         capture_output=True,
         timeout=60,
@@ -102,7 +103,7 @@ def test_a_home_below_home_can_be_read_and_a_path_with_a_space_is_one_word() -> 
 def test_the_same_installation_is_refused_without_a_folder(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tradedeck.cli", "service", str(tmp_path / "none")],
-        env=os.environ | {"TRADEDECK_HOME": str(tmp_path / "home"), "PYTHONPATH": "src"},
+        env=os.environ | {"TRADEDECK_HOME": str(tmp_path / "home"), "PYTHONPATH": str(PROGRAM)},
         check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode != 0

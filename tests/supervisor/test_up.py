@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.program import PROGRAM
 from tests.supervisor.conftest import alive
 
 pytestmark = pytest.mark.processes
@@ -32,7 +33,7 @@ class Up:
         self.home = home
         self.environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(Path("src").resolve()),
+            "PYTHONPATH": str(PROGRAM),
             "TRADEDECK_HOME": str(home),
             "TRADEDECK_PORT": "0",
             **environment,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.program import PROGRAM
 from tradedeck.adapters.bus import server
 from tradedeck.journal.log import Journal
 from tradedeck.ops import verify
@@ -213,7 +214,11 @@ def test_the_program(home: Path) -> None:
     def run(*arguments: str) -> tuple[int, str]:
         done = subprocess.run(
             [sys.executable, "-m", "tradedeck.cli", "verify", *arguments],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": "src", "TRADEDECK_HOME": str(home)},
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(PROGRAM),
+                "TRADEDECK_HOME": str(home),
+            },
             capture_output=True,
             text=True,
             check=False,

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from tests.program import PROGRAM
+
 
 def backtest(*arguments: str, **environment: str) -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "tradedeck.cli", "backtest", *arguments],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": "src", **environment},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROGRAM), **environment},
         capture_output=True,
         text=True,
         check=False,

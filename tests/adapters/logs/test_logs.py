@@ -18,6 +18,7 @@ import orjson
 import pytest
 import structlog
 
+from tests.program import PROGRAM
 from tradedeck.adapters.logs.setup import configure
 from tradedeck.adapters.logs.sink import RotatingFile, Sink
 
@@ -127,7 +128,7 @@ def test_two_processes_share_one_file(tmp_path: Path) -> None:
     children = [
         subprocess.Popen(
             [sys.executable, "-c", script, str(shared), name],
-            env=os.environ | {"PYTHONPATH": "src"},
+            env=os.environ | {"PYTHONPATH": str(PROGRAM)},
         )
         for name in ("a", "b")
     ]
@@ -199,7 +200,7 @@ def test_an_uncaught_error_is_the_last_line(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],
-        env=os.environ | {"PYTHONPATH": "src"},
+        env=os.environ | {"PYTHONPATH": str(PROGRAM)},
         capture_output=True,
         check=False,
     )
