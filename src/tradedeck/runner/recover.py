@@ -88,12 +88,16 @@ class Recovery:
 
     async def _settle(self) -> None:
         """The venue's log, then what it knows of every order in doubt, then both books."""
-        world = self._world
-        link = world.link
-        assert link is not None
-        await self._stepper.carry_out(self._stepper.apply(await link.since(world.venue_seq)))
+        await self._catch_up()
         await self._resolve()
         await self._compare_all()
+
+    async def _catch_up(self) -> None:
+        """Apply what the venue's log has above the last report we committed."""
+        world = self._world
+        assert world.link is not None
+        reports = await world.link.since(world.venue_seq)
+        await self._stepper.carry_out(self._stepper.apply(reports))
 
     async def _announce(self) -> None:
         """Tell the venue what is traded and by whom."""
@@ -178,8 +182,7 @@ class Recovery:
                 world.doubt(account, "NO_ANSWER", f"the venue did not answer: {error.detail}")
                 continue
             if theirs.seq != world.venue_seq:
-                reports = await link.since(world.venue_seq)
-                await self._stepper.carry_out(self._stepper.apply(reports))
+                await self._catch_up()
                 theirs = await link.account(account.plan.id)
             self._verdict(account, drift(account.engine.book, theirs))
         self.checked_at_ns = world.clock.now_ns()
