@@ -240,7 +240,7 @@ RECORD = [
     (
         "INV-6 entries need a guard",
         "runner/stops.py",
-        "return self._latched or not self._required",
+        "return (self._latched and self.line.answers) or not self._required",
         "return True",
         GUARDLINE,
         "without_its_guard",
