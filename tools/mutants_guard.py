@@ -163,6 +163,22 @@ CONTROLS: list[tuple[str, str, str, str, str, str]] = [
         "beat",
     ),
     (
+        "a stop of all is told to the guard",
+        "runner/wiring.py",
+        "bye(whole=leaving.said(self.settings.home))",
+        "bye(whole=False)",
+        "tests/supervisor/test_up.py",
+        "stop_of_all",
+    ),
+    (
+        "a restart of one is no stop of all",
+        "runner/wiring.py",
+        "bye(whole=leaving.said(self.settings.home))",
+        "bye(whole=True)",
+        "tests/supervisor/test_up.py",
+        "stop_of_all",
+    ),
+    (
         "ballast is released",
         "journal/log.py",
         "if self._ballast is None or not self._ballast.release():",

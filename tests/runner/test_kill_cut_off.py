@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.program import PROGRAM
 from tests.runner.harness import (
-    PROGRAM,
     Rig,
     _listens,
     document,

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.program import PROGRAM
+from tradedeck.ops import leaving
 from tradedeck.supervisor.environment import ALLOWED
-from tradedeck.supervisor.systemd import UNITS, Place, render
+from tradedeck.supervisor.systemd import TARGET, UNITS, WHOLE, Place, render
 
 EXPOSURE_MAX = 3.0  # systemd's own scale, 0 to 10; a service without a sandbox has 9.6
 
@@ -42,7 +43,7 @@ def read(path: Path) -> configparser.ConfigParser:
 
 def test_systemd_finds_no_fault(units: Path) -> None:
     names = sorted(str(path) for path in units.iterdir())
-    assert len(names) == len(UNITS) + 2
+    assert len(names) == len(UNITS) + 3
     verdict = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=yes", *names],
         capture_output=True, text=True, check=False, timeout=120,
@@ -85,6 +86,25 @@ def test_every_process_has_one_and_is_watched_from_its_loop(units: Path) -> None
         if unit.notifies:
             assert service["Service"]["Type"] == "notify"
             assert float(service["Service"]["WatchdogSec"]) == 5
+
+
+def test_a_stop_of_all_is_said_before_the_first_of_them_is_stopped(units: Path) -> None:
+    """Stopping goes the other way round than `After`."""
+    whole = read(units / "tradedeck-whole.service")
+    services = {f"tradedeck-{unit.name}.service" for unit in UNITS}
+    assert set(whole["Unit"]["After"].split()) == services
+    assert whole["Unit"]["PartOf"] == TARGET
+    assert WHOLE in read(units / TARGET)["Unit"]["Wants"].split()
+    for name in services:  # of one alone it hears nothing
+        assert WHOLE not in (units / name).read_text()
+    home = units.parent / "home"
+    for key, left in (("ExecStop", True), ("ExecStart", False)):
+        subprocess.run(
+            whole["Service"][key].split(),
+            env=os.environ | {"TRADEDECK_HOME": str(home), "PYTHONPATH": str(PROGRAM)},
+            check=True, timeout=60,
+        )  # fmt: skip
+        assert leaving.said(home) is left
 
 
 def test_a_home_below_home_can_be_read_and_a_path_with_a_space_is_one_word() -> None:

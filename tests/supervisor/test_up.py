@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.program import PROGRAM
+from tests.runner.harness import entries
 from tests.supervisor.conftest import alive
 
 pytestmark = pytest.mark.processes
@@ -215,6 +216,25 @@ def test_the_demo_trades_survives_kills_and_starts_again(up: Callable[..., Up]) 
     kept = {o["id"] for o in again.json("orders", "list", "-n", "500")["items"]}
     assert orders <= kept
     again.stop()
+
+
+def test_a_stop_of_all_is_told_to_the_guard_and_a_restart_of_one_is_not(
+    up: Callable[..., Up],
+) -> None:
+    deck = up()
+    deck.serving()
+    deck.running("guard", "runner")
+
+    def said(state: str) -> list[Any]:
+        found = entries(deck.home / "journals" / "guard.db", "guard.runner")
+        return [entry.body.get("whole") for entry in found if entry.body["state"] == state]
+
+    deck.until(lambda: said("connected"))
+    assert deck.run("restart", "runner")[0] == 0
+    deck.until(lambda: len(said("connected")) == 2)
+    assert said("stopping") == [False]
+    deck.stop()
+    assert said("stopping") == [False, True]
 
 
 def test_cycles_end_it(up: Callable[..., Up]) -> None:

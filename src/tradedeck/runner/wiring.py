@@ -35,6 +35,7 @@ from tradedeck.journal.log import Journal
 from tradedeck.kernel.clock import NS_PER_S, SystemClock
 from tradedeck.kernel.errors import Code, Fault, TradedeckError
 from tradedeck.kernel.signing import VerifyKey
+from tradedeck.ops import leaving
 from tradedeck.ops.child import watch_parent
 from tradedeck.ops.lifeline import Lifeline
 from tradedeck.risk import limits
@@ -81,6 +82,7 @@ class Runner:
         self.lifeline = Lifeline(home, "runner")
         for name in ("journals", "run"):
             (home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        leaving.forget(home)
         self.journal = Journal(
             home / "journals" / f"{settings.runner}.db",
             self.clock.now_ns,
@@ -309,7 +311,7 @@ class Runner:
     async def _stop(self) -> None:
         world = self.world
         world.fact(Kind.RUNNER_STOPPED, {"reason": "asked to stop"})
-        self.stops.line.bye(whole=False)
+        self.stops.line.bye(whole=leaving.said(self.settings.home))
         for account in world.accounts.values():
             self.stepper.equity(account)
         self.stepper.save()

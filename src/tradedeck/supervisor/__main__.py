@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-_MAINS = {"only": "only", "service": "systemd", "desktop": "desktop"}
+_MAINS = {"only": "only", "service": "systemd", "desktop": "desktop", "leaving": "leaving"}
 
 
 def main(arguments: list[str]) -> int:

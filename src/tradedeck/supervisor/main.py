@@ -19,7 +19,7 @@ from tradedeck.adapters.bus import server
 from tradedeck.adapters.logs.pipeline import Pipeline
 from tradedeck.adapters.logs.sink import RotatingFile, Sink
 from tradedeck.kernel.errors import Code, TradedeckError
-from tradedeck.ops import exits
+from tradedeck.ops import exits, leaving
 from tradedeck.ops.files import prepare_home
 from tradedeck.ops.hostact import call
 from tradedeck.supervisor import control, demo, given, halting, ports, wiring
@@ -66,8 +66,10 @@ def _up(options: argparse.Namespace, begun: float) -> int:
             on_change=banner.changed,
             on_tick=banner.tick,
             on_failed=partial(halting.halt, home),
+            on_stop=partial(leaving.say, home),
         )
         banner.begin()
+        leaving.forget(home)
         try:
             return supervisor.run(listener)
         finally:

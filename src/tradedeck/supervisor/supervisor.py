@@ -55,6 +55,7 @@ class Supervisor:
         on_change: Callable[[Child], None] = lambda _: None,
         on_tick: Callable[[], None] = lambda: None,
         on_failed: Callable[[str, str], bool] = lambda _name, _why: True,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self.children = {
             spec.name: Child(spec, State.IDLE if spec.lazy else State.WAITING, time.time_ns())
@@ -65,6 +66,7 @@ class Supervisor:
         self._on_change = on_change
         self._on_tick = on_tick
         self._on_failed = on_failed
+        self._on_stop = on_stop
         self._tell_mono = 0.0
         self._untold: dict[str, str] = {}  # given up, and whoever halts has not heard of it
         self._running: dict[str, Running] = {}
@@ -113,6 +115,7 @@ class Supervisor:
             return
         self._stopping_since = time.monotonic()
         self._exit = exit_code
+        self._on_stop()  # before the first process hears of it
         self._log.write("info", "", "stopping", {})
         for child in self.children.values():
             if child.state not in _ACTIVE:

@@ -20,6 +20,7 @@ from tradedeck.supervisor import given
 
 TARGET = "tradedeck.target"
 FAILED = "tradedeck-failed@.service"
+WHOLE = "tradedeck-whole.service"
 START_LIMIT = 5  # starts within a minute, as the supervisor of `up` has it
 WATCHDOG_S_MIN = 2.0
 
@@ -96,6 +97,7 @@ def render(place: Place) -> dict[str, str]:
     files = {_service(unit.name): _unit(unit, place) for unit in UNITS}
     files[TARGET] = _target()
     files[FAILED] = _failed(place)
+    files[WHOLE] = _whole(place)
     return files
 
 
@@ -104,7 +106,7 @@ def _service(name: str) -> str:
 
 
 def _target() -> str:
-    wants = " ".join(_service(unit.name) for unit in UNITS)
+    wants = " ".join([*(_service(unit.name) for unit in UNITS), WHOLE])
     return (
         "[Unit]\n"
         "Description=Tradedeck, the control plane for live algorithmic trading\n"
@@ -167,6 +169,31 @@ def _failed(place: Place) -> str:
         f"Environment=TRADEDECK_HOME={_quoted(place.home)}",
         f"User={place.user}",
         "TimeoutStartSec=60",
+        "",
+        _sandbox(place),
+    ]
+    return "\n".join(lines)
+
+
+def _whole(place: Place) -> str:
+    """Started after the others, hence stopped before them, and only with the target."""
+    says = f"{_quoted(place.python)} -m tradedeck.supervisor leaving"
+    lines = [
+        "[Unit]",
+        "Description=Tradedeck: tells a stop of everything from a stop of one process",
+        f"PartOf={TARGET}",
+        f"After={' '.join(_service(unit.name) for unit in UNITS)}",
+        "",
+        "[Service]",
+        "Type=oneshot",
+        "RemainAfterExit=yes",
+        f"ExecStart={says} forget",
+        f"ExecStop={says} say",
+        f"Environment=TRADEDECK_HOME={_quoted(place.home)}",
+        f"EnvironmentFile=-{place.home}/.env",
+        f"User={place.user}",
+        "TimeoutStartSec=60",
+        "TimeoutStopSec=10",
         "",
         _sandbox(place),
     ]
