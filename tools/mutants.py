@@ -222,7 +222,9 @@ MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD + CONTROL + CASE
 def run(source: Path, test: str, match: str) -> bool:
     """Whether the tests pass against `source`."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    command += ["-p", "no:randomly", test] + (["-k", match] if match else [])
+    command += ["-p", "no:randomly", "-p", "no:rerunfailures", test] + (
+        ["-k", match] if match else []
+    )
     environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False

@@ -19,6 +19,9 @@ from tradedeck.jobs.packing import pack, unpack
 from tradedeck.worker import loop as worker_loop
 from tradedeck.worker.loop import Worker
 
+pytestmark = pytest.mark.processes
+
+
 WISH = {"strategy": "ema-cross", "params": {"fast": 10, "slow": 20}, "instrument": "AAPL"}
 SLOW = """
 from dataclasses import dataclass

@@ -16,6 +16,9 @@ from tests.cli.conftest import Outcome
 from tests.program import PROGRAM
 from tradedeck.cli import home as home_module
 
+pytestmark = pytest.mark.processes
+
+
 Deck = Callable[..., Outcome]
 
 

@@ -23,6 +23,9 @@ from tests.program import PROGRAM
 from tradedeck.cli.commands.state import Screen
 from tradedeck.ops.exits import Exit
 
+pytestmark = pytest.mark.processes
+
+
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 45.0
 STATUS: dict[str, Any] = {

@@ -14,6 +14,9 @@ from tradedeck.closing.epoch import Claim, Epoch
 from tradedeck.closing.types import Owner
 from tradedeck.kernel.errors import TradedeckError
 
+pytestmark = pytest.mark.processes
+
+
 HOLDER = """
 import sys, time
 from pathlib import Path

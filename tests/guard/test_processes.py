@@ -94,7 +94,7 @@ def test_inv_7_a_latch_survives_kill_9_of_everything(tmp_path: Path) -> None:
         ]
         d.start("exchange")
         d.peer("owns")
-        assert "trader/t-AAA" in d.told("latch")[-1]["halts"]
+        until(lambda: "trader/t-AAA" in d.told("latch")[-1]["halts"], "the latch in the new runner")
 
 
 def test_inv_6_a_guard_killed_in_the_middle_takes_up_its_own_sends(tmp_path: Path) -> None:

@@ -186,3 +186,38 @@ def test_a_halt_of_any_scope_shows_on_each_trader_that_it_covers(scope: str, tra
     )["traders"]  # fmt: skip
     assert "".join(t["id"] for t in body if t["halt"] is not None) == traders
     assert all(t["halt"]["scope"] == scope for t in body if t["halt"] is not None)
+
+
+# -- INV-2: the mode that is shown is what an account reaches, not what the environment asks for --
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdicts", "shown"),
+    [
+        ("signals", ["signals"], "signals"),
+        ("paper", ["paper"], "paper"),
+        ("paper", ["blocked", "paper"], "paper"),
+        ("paper", ["blocked"], "blocked"),
+        ("paper", [], "paper"),
+        ("live", ["blocked"], "blocked"),
+        ("live", ["blocked", "live"], "live"),
+        ("live", [], "blocked"),
+    ],
+)
+def test_inv_2_live_is_never_shown_where_nothing_may_trade_live(
+    asked: str, verdicts: list[str], shown: str
+) -> None:
+    runner = {"state": "started", "mode": asked, "reasons": "[]", "generation": 1}
+    accounts = {
+        str(n): {
+            "verdict": verdict,
+            "reasons": f'["CEILING","WHY_{n}"]',
+            "at_ns": T0,
+            "time_ns": T0,
+        }
+        for n, verdict in enumerate(verdicts)
+    }
+    body = snapshot(Heard("local", seen_ns=T0), runner=runner, accounts=accounts)
+    assert body["mode"] == shown
+    why = ["CEILING", "WHY_0"] if verdicts else ["NO_ACCOUNT"]
+    assert body["mode_reasons"] == (why if shown == "blocked" else [])

@@ -10,11 +10,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from tests.runner.harness import PAPER, Rig, document, rig, trader, until, wave
 from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.risk.breakers import Breaker, Breakers, Rule
 from tradedeck.risk.limits import Action
 from tradedeck.runner.breakers import BreakerWatch
+
+pytestmark = pytest.mark.processes
+
 
 EMA = {"fast": 3, "slow": 5, "short": True}
 CROSS = trader("one", "AAA", "ema-cross", params=EMA)

@@ -14,6 +14,8 @@ import pytest
 from tests.program import PROGRAM
 from tradedeck.supervisor.desktop import files
 
+pytestmark = pytest.mark.processes
+
 
 def run(user_home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

@@ -16,6 +16,9 @@ from tradedeck.ops import leaving
 from tradedeck.supervisor.environment import ALLOWED
 from tradedeck.supervisor.systemd import TARGET, UNITS, WHOLE, Place, render
 
+pytestmark = pytest.mark.processes
+
+
 EXPOSURE_MAX = 3.0  # systemd's own scale, 0 to 10; a service without a sandbox has 9.6
 
 

@@ -20,6 +20,9 @@ from tradedeck.ops import verify
 from tradedeck.ops.files import prepare_home, write_json, write_private
 from tradedeck.supervisor import checks
 
+pytestmark = pytest.mark.processes
+
+
 DOCUMENT = b"version: 1\n"
 
 

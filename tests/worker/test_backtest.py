@@ -15,6 +15,8 @@ import pytest
 
 from tests.program import PROGRAM
 
+pytestmark = pytest.mark.processes
+
 
 def backtest(*arguments: str, **environment: str) -> tuple[int, str, str]:
     done = subprocess.run(

@@ -29,6 +29,7 @@ SPARK_POINTS: Final = 30
 SILENT_NS: Final = 6 * NS_PER_S  # three missed polls of the journal
 COMPARED_NS: Final = 45 * NS_PER_S  # three missed comparisons of our book with the venue's
 GUARDED: Final = ("runner", "GuardConnected")  # the runner's condition on its guard
+_EXECUTING: Final = ("paper", "live")
 RECONCILED: Final = "Reconciled"  # the runner's condition on a match of its book with the venue's
 Rows = list[dict[str, Any]]
 
@@ -143,18 +144,17 @@ def compose(facts: Facts, heard: Heard, *, build: str, now_ns: int) -> dict[str,
     """The snapshot at `now_ns`, JSON-able."""
     runner = facts.runner or {}
     gauges = heard.gauges
-    known = bool(facts.runner)
+    mode, reasons = _mode(facts)
+    silent = silence(facts, heard, now_ns) is not None
     observed = [str(row["verdict"]) for row in facts.accounts.values() if row["verdict"]]
     return {
         "at": format_ns(now_ns),
         "build": build,
-        "mode": runner.get("mode") or "blocked",
-        "mode_reasons": _mode_reasons(runner, silence=silence(facts, heard, now_ns) is not None)
-        if known
-        else ["RUNNER_NEVER_SEEN"],
+        "mode": mode,
+        "mode_reasons": reasons + ["RUNNER_SILENT"] * (silent and bool(runner)),
         "simulated": False,
         "data_mode": gauges.get("data_mode") or runner.get("data_mode") or "none",
-        "execution_capable_accounts": sum(verdict in {"paper", "live"} for verdict in observed)
+        "execution_capable_accounts": sum(verdict in _EXECUTING for verdict in observed)
         if observed
         else int(runner.get("execution_capable_accounts") or 0),
         "desired_generation": facts.generation,
@@ -189,8 +189,21 @@ def _list(text: Any) -> list[str]:
     return [str(item) for item in found]
 
 
-def _mode_reasons(runner: Mapping[str, Any], *, silence: bool) -> list[str]:
-    return _list(runner.get("reasons")) + ["RUNNER_SILENT"] * silence
+def _mode(facts: Facts) -> tuple[str, list[str]]:
+    """The mode of the host as far as an account reaches it; where none does, blocked, and by what.
+
+    What the host's environment asks for is a ceiling: `live` is said only of what may trade live.
+    """
+    if not facts.runner:
+        return "blocked", ["RUNNER_NEVER_SEEN"]
+    ceiling, reasons = facts.runner.get("mode") or "blocked", _list(facts.runner.get("reasons"))
+    judged = [row for row in facts.accounts.values() if row["verdict"]]
+    if ceiling not in _EXECUTING or any(row["verdict"] == ceiling for row in judged):
+        return ceiling, reasons
+    if not judged:
+        return ("blocked", [*reasons, "NO_ACCOUNT"]) if ceiling == "live" else (ceiling, reasons)
+    unmet = [*reasons, *(name for row in judged for name in _list(row.get("reasons")))]
+    return "blocked", list(dict.fromkeys(unmet))
 
 
 def _runner_state(facts: Facts, heard: Heard, now_ns: int) -> str:

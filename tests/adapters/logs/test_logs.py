@@ -22,6 +22,9 @@ from tests.program import PROGRAM
 from tradedeck.adapters.logs.setup import configure
 from tradedeck.adapters.logs.sink import RotatingFile, Sink
 
+pytestmark = pytest.mark.processes
+
+
 CANARY = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl"
 
 
