@@ -17,7 +17,7 @@ from tradedeck.adapters.brokers.paper.reduce import PaperReduce
 from tradedeck.exchange import server
 from tradedeck.exchange.core import ExchangeCore
 from tradedeck.journal.log import Journal
-from tradedeck.kernel.clock import ManualClock
+from tradedeck.kernel.clock import NS_PER_S, ManualClock
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.frames import pack
 from tradedeck.trading.order import OrderType, Purpose, Side
@@ -179,3 +179,42 @@ def test_who_has_not_said_what_he_is_is_answered_nothing(tmp_path: Path) -> None
         await runner.close()
 
     serve(tmp_path, scenario)
+
+
+def test_a_dead_man_timer_is_the_guards_to_renew_and_what_it_cancels_the_runner_hears(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock(1)
+    pushed: list[Any] = []
+
+    async def body() -> None:
+        journal = Journal(tmp_path / "paper.db", clock.now_ns)
+        core = ExchangeCore(journal, clock.monotonic_ns)
+        path = tmp_path / "exchange.sock"
+        serving = server.ExchangeServer(core, path, lambda _head: None, clock.now_ns, pytest.fail)
+        await serving.start()
+        watching = asyncio.create_task(serving.watch())
+        try:
+            runner = ExchangeClient(path, "runner", pushed.extend, lambda: None)
+            await runner.connect()
+            timer: dict[str, Any] = {"account": "main", "dead_man_timer": True}
+            await runner.request("account", currency="USD", balance="10000", **timer)
+            await runner.request("bar", bar=bar(100).to_list())
+            low = order("BUY", 5, type="LIMIT", limit=90, name="low", trader="one")
+            await runner.request("place", order=low.to_body())
+            with pytest.raises(TradedeckError, match="may not arm_dead_man"):
+                await runner.request("arm_dead_man", account="main", seconds=5)
+            guard = await session(path, "guard")
+            await guard.request("arm_dead_man", account="main", seconds=5)
+            clock.advance(5 * NS_PER_S)
+            while not pushed:  # noqa: ASYNC110 - the other end of a socket says it
+                await asyncio.sleep(0.01)
+            await guard.close()
+            await runner.close()
+        finally:
+            watching.cancel()
+            await serving.stop()
+            journal.close()
+
+    asyncio.run(asyncio.wait_for(body(), 60))
+    assert [(report.client_id, report.kind.value) for report in pushed] == [("low", "cancelled")]

@@ -415,3 +415,31 @@ def test_ctl_14_each_beat_is_answered_by_its_number() -> None:
     for n in (1, 2, 7):
         told = of(play.do(t.Beat(n=n)), t.Tell)
         assert [tell.frame for tell in told] == [{"op": "heard", "n": n}]
+
+
+def test_ctl_14_the_timer_is_renewed_for_the_policys_time_and_not_while_a_cancel_is_owed() -> None:
+    play = Play()
+    play.hello(dead_man=True)
+    assert play.core.timers() == {"main": 10.0}
+    play.pass_s(3, beat=True)
+    play.pass_s(11)
+    kill = play.ids
+    assert play.core.timers() == {"main": None}
+    play.do(t.Fenced(ended=True, detail=""))
+    play.do(t.Proved(f"kill_own{kill}", "main", flat=True, proof={}))
+    assert play.core.timers() == {"main": 10.0}
+    play.restart()
+    assert play.core.timers() == {"main": 10.0}
+
+
+def test_no_timer_where_nobody_is_missed() -> None:
+    for told, policy in ((False, {"on_silence": "none"}), (True, {"on_silence": "cancel"})):
+        play = Play()
+        play.hello(dead_man=True, **policy)
+        if told:
+            assert play.core.timers() == {"main": 10.0}
+            play.do(t.Bye(whole=True))
+        assert play.core.timers() == {}
+    play = Play()
+    play.hello()
+    assert play.core.timers() == {}

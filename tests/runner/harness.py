@@ -103,6 +103,7 @@ def document(
     loop: bool = True,
     limits: dict[str, Any] | None = None,
     exchange: dict[str, Any] | None = None,
+    guard: dict[str, Any] | None = None,
     **feed: Any,
 ) -> dict[str, Any]:
     """A desired document: one account, one replay, every instrument of the traders."""
@@ -115,7 +116,8 @@ def document(
         ],
         "accounts": [
             {"id": "main", "broker": "paper", "currency": "USD", "starting_balance": "100000",
-             "timezone": "UTC", "limits": limits or {}, "exchange": exchange or {}}
+             "timezone": "UTC", "limits": limits or {}, "exchange": exchange or {},
+             "guard": guard or {}}
         ],
         "instruments": [instrument(symbol) for symbol in symbols],
         "traders": list(traders),

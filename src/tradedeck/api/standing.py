@@ -43,6 +43,7 @@ async def guard_view(context: Context) -> dict[str, Any]:
             "hears": hears,
             "hears_detail": said,
         },
+        "timers": dict(mapping(body.get("timers"))),
         "latched": len(cast("list[Any]", halts)) if isinstance(halts, list) else None,
     }
 

@@ -261,6 +261,13 @@ class GuardRunner(BaseModel):
     hears_detail: str
 
 
+class Timer(BaseModel):
+    """A broker's own timer: not renewed for `seconds`, it cancels every working order."""
+
+    seconds: float
+    renewed_ms: int
+
+
 class GuardView(BaseModel):
     """How the guard stands."""
 
@@ -272,6 +279,7 @@ class GuardView(BaseModel):
     started_at: Instant | None
     detail: str
     runner: GuardRunner
+    timers: dict[str, Timer] = Field(description="Dead-man timers that it keeps alive, by account.")
     latched: int | None
 
 

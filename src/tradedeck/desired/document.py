@@ -225,6 +225,7 @@ class Exchange(Part):
     fee_min: Amount = Decimal(0)
     volume_share_max: Annotated[Positive, Field(le=1)] | None = None
     latency_ms: Annotated[Count, Field(le=60_000)] = 0
+    dead_man_timer: bool = False
 
 
 class Account(Part):

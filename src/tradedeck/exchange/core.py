@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
+from tradedeck.exchange.timers import Timers
 from tradedeck.journal.chain import Entry
 from tradedeck.journal.log import Journal
 from tradedeck.kernel import canonical
@@ -57,6 +58,7 @@ class ExchangeCore:
         rows = {name: journal.get(name) for prefix in _STATE for name in journal.names(prefix)}
         self._venue.restore(rows, journal.head)
         self.latency_ns: dict[str, int] = {}
+        self.timers = Timers(journal, monotonic_ns)
 
     def handle(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one request; nothing is durable before `commit`.
@@ -111,6 +113,7 @@ class ExchangeCore:
             raise TradedeckError(Code.INVALID, "an account opens with a balance above zero")
         model = ExchangeModel.from_body(request.get("model", {}))
         self.latency_ns[account] = int(request.get("latency_ms") or 0) * 1_000_000
+        self.timers.model(account, has=request.get("dead_man_timer") is True)
         if self._venue.open_account(account, str(request["currency"]), balance, model):
             self._venue.seq = self._journal.append(
                 Kind.EXCH_ACCOUNT,
@@ -194,6 +197,38 @@ class ExchangeCore:
             raise TypeError("instruments is a list of symbols, or absent")
         only = None if wanted is None else frozenset(cast("list[str]", wanted))
         return self._state(self._venue.cancel_all(account, only, int(request["time_ns"])))
+
+    def _on_arm_dead_man(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Sets the account's dead-man timer anew; 0 seconds: not at all."""
+        account, seconds = str(request["account"]), float(request["seconds"])
+        if account not in self._venue.accounts:
+            raise TradedeckError(Code.NOT_FOUND, f"the exchange has no account {account}")
+        seq = self.timers.arm(account, seconds)
+        if seq is not None:
+            self._venue.seq = seq
+        return self.timers.shown(account)
+
+    def fire(self, now_ns: int) -> list[dict[str, Any]]:
+        """Cancel everything of the accounts whose timer has gone off; the reports, not durable yet.
+
+        Protective stops too: no broker knows which they are.
+        """
+        reports: list[dict[str, Any]] = []
+        for account in self.timers.due():
+            self._venue.seq = self.timers.fired(account, now_ns)
+            found = self._state(self._venue.cancel_all(account, None, now_ns))["reports"]
+            detail = f"account/{account}: nobody renewed it; {len(found)} orders were cancelled"
+            self._venue.seq = self._journal.append(
+                Kind.ALARM,
+                {
+                    "code": "DEAD_MAN_FIRED",
+                    "severity": "critical",
+                    "subject": "exchange",
+                    "detail": detail,
+                },
+            )
+            reports += found
+        return reports
 
     def _on_snapshot(self, request: dict[str, Any]) -> dict[str, Any]:
         return self._snapshot(str(request["account"]))

@@ -27,7 +27,11 @@ DELAYED_MAX = 20_000  # twice what a runner may have posted; beyond it a session
 _DELAYED = frozenset({"place", "cancel", "cancel_all", "replace", "close_all"})
 _ROLES = frozenset({"runner", "guard"})
 # What a guard may ask for; an order of its own must be reduce-only besides.
-GUARD_OPS = drills.OPS | {"place", "cancel", "cancel_all", "snapshot", "since", "lookup"}
+GUARD_OPS = drills.OPS | {
+    "place", "cancel", "cancel_all", "snapshot", "since", "lookup", "arm_dead_man",
+}  # fmt: skip
+ONLY_GUARD = frozenset({"arm_dead_man"})  # a runner that renewed it would outlive its purpose
+TIMERS_S = 0.1
 
 
 class ExchangeServer:
@@ -62,6 +66,26 @@ class ExchangeServer:
             self._server = await asyncio.start_unix_server(self._session, str(self._path))
         finally:
             os.umask(mask)
+
+    async def watch(self) -> None:
+        """Until cancelled: what goes off by itself. A fault ends the exchange, as in a session."""
+        while True:
+            await asyncio.sleep(TIMERS_S)
+            try:
+                self._fire()
+            except Exception as error:  # noqa: BLE001 - memory may be ahead of the journal
+                self._on_fatal(error)
+                return
+
+    def _fire(self) -> None:
+        due = bool(self._core.timers.due())
+        reports = self._core.fire(self._now_ns())
+        if not due:
+            return
+        head = self._core.commit()
+        if self._runner is not None and reports:
+            self._runner.write(pack({"push": reports}))
+        self._on_commit(head)
 
     async def stop(self) -> None:
         """Close every session."""
@@ -176,6 +200,8 @@ class ExchangeServer:
         if role is None:
             raise TradedeckError(Code.FORBIDDEN, "a session says hello before it asks")
         if role == "runner":
+            if operation in ONLY_GUARD:
+                raise TradedeckError(Code.FORBIDDEN, f"a runner's session may not {operation}")
             return
         if operation not in GUARD_OPS:
             raise TradedeckError(Code.FORBIDDEN, f"a guard's session may not {operation}")

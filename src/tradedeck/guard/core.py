@@ -13,7 +13,7 @@ from typing import Any
 
 from tradedeck.closing.types import Cancels, Kill, KillStep
 from tradedeck.guard import types as t
-from tradedeck.guard.kills import By, Leg, Running
+from tradedeck.guard.kills import GUARD, By, Leg, Running, owed
 from tradedeck.guard.latch import Latch
 from tradedeck.guard.types import Answer, Entry, Notify, Now, Output, Progress, Row, Tell
 from tradedeck.guard.watch import CANCEL, Watch
@@ -123,6 +123,10 @@ class Core:
             "lifts": self.latch.waiting,
             "kills": [running.told() for running in self.kills.values()],
         }
+
+    def timers(self) -> dict[str, float | None]:
+        """See `Watch.timers`; not renewed while a cancel that silence calls for is owed."""
+        return self.watch.timers(owed(self._open()))
 
     def _open(self) -> list[Running]:
         return [running for running in self.kills.values() if running.open]
@@ -426,7 +430,7 @@ class Core:
             KillStep.PAUSE if cancel else KillStep.FLATTEN,
             not cancel,
             f"the runner was silent for {seconds:.1f} s",
-            "guard",
+            GUARD,
             now.wall_ns,
         )
         running = Running(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tradedeck.closing.types import Cancels, Kill
 from tradedeck.kernel.words import Word
+
+GUARD = "guard"  # who decides a kill for silence
 
 
 class By(Word):
@@ -109,3 +112,14 @@ class Running:
                 for account, leg in self.legs.items()
             },
         }
+
+
+def owed(kills: Iterable[Running]) -> set[str]:
+    """Accounts where what silence calls for is not proved done."""
+    return {
+        account
+        for running in kills
+        if running.kill.by == GUARD
+        for account, leg in running.legs.items()
+        if leg.by is not By.FLAT
+    }

@@ -8,7 +8,7 @@ exception of INV-3); what lifts does not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import structlog
@@ -56,6 +56,22 @@ class Closing(Protocol):
         ...
 
 
+class Timing(Protocol):
+    """What keeps dead-man timers alive (`guard.timers`)."""
+
+    def turn(self, wanted: Mapping[str, float | None]) -> None:
+        """The loop came round."""
+        ...
+
+    def shown(self) -> dict[str, dict[str, Any]]:
+        """For people and telemetry."""
+        ...
+
+    async def stop(self) -> None:
+        """Take them back."""
+        ...
+
+
 class Guard:
     """One guard; implements the server's `Acts`.
 
@@ -83,6 +99,7 @@ class Guard:
         self.core = core
         self.closing: Closing | None = None
         self.drills: Drilling | None = None
+        self.timers: Timing | None = None
         self.on_commit: Callable[[int], None] = lambda _: None
         self._journal = journal
         self._clock = clock
@@ -257,6 +274,8 @@ class Guard:
             busy = any(running.open for running in self.core.kills.values())
             await asyncio.sleep(BUSY_TICK_S if busy else TICK_S)
             self.happened(t.Tick())
+            if self.timers is not None:
+                self.timers.turn(self.core.timers())
             beat()
             turn += 1
             if turn % REST_TURNS == 0:
@@ -293,11 +312,18 @@ class Guard:
     async def end(self) -> None:
         """Say so and let go."""
         self.happened(t.Stopping())
+        if self.timers is not None:
+            await self.timers.stop()
         if self.closing is not None:
             await self.closing.stop()
         for task in list(self._tasks):
             task.cancel()
         self._release()
+
+    def timed(self, account: str, state: str, seconds: float) -> None:
+        """See `timers.State`."""
+        fact = {"account": account, "state": state, "seconds": seconds}
+        self.carry_out([t.Entry(Kind.GUARD_TIMER, fact)])
 
     # -- the runner's process ------------------------------------------------------------------
 
@@ -441,6 +467,7 @@ class Guard:
             "armed": self.closing is not None,
             "journal_full": self._journal.full or self.unwritten,
             "notify": self._notifier.configured,
+            "timers": {} if self.timers is None else self.timers.shown(),
             "at_ns": self._clock.now_ns(),
         }
 

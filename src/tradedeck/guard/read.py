@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, cast
 
 from tradedeck.closing.scope import parse
@@ -63,7 +64,8 @@ def kill_of(body: dict[str, Any], now_ns: int, *, by: str) -> Kill:
 
 
 def policies(listed: Any, default: Policy) -> dict[str, Policy]:
-    """Accounts with their policy: [{id, policy: {on_silence, cancel_after_s, flatten_after_s}}].
+    """Accounts with their policy: [{id, policy: {on_silence, cancel_after_s, flatten_after_s},
+    dead_man: whether its broker has a timer}].
 
     What is absent is the host's default.
 
@@ -78,7 +80,8 @@ def policies(listed: Any, default: Policy) -> dict[str, Policy]:
         name = str(item["id"])
         if not is_name(name):
             raise ValueError(f"{name!r} is no name of an account")
-        found[name] = _policy(item.get("policy") or {}, default)
+        policy = _policy(item.get("policy") or {}, default)
+        found[name] = replace(policy, dead_man=item.get("dead_man") is True)
     return found
 
 

@@ -25,6 +25,7 @@ class Policy:
     on_silence: str = "cancel_and_flatten"
     cancel_after_s: float = 10.0
     flatten_after_s: float = 60.0
+    dead_man: bool = False  # its broker has a timer that cancels by itself
 
 
 @dataclass(frozen=True, slots=True)

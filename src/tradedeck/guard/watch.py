@@ -7,6 +7,7 @@ starts again never does, so a crash loop is silence. Time in which the guard its
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from tradedeck.guard.types import Now, Policy, Process
@@ -55,6 +56,7 @@ class Watch:
                     "on_silence": policy.on_silence,
                     "cancel_after_s": policy.cancel_after_s,
                     "flatten_after_s": policy.flatten_after_s,
+                    "dead_man": policy.dead_man,
                 }
                 for name, policy in self.accounts.items()
             },
@@ -93,6 +95,17 @@ class Watch:
     def silent_ns(self, now: Now) -> int:
         """How long it has not been seen to work; 0 where none is expected."""
         return now.mono_ns - self.worked_ns if self.expected else 0
+
+    def timers(self, owed: Collection[str]) -> dict[str, float | None]:
+        """How long the brokers' dead-man timers are renewed for, by account: the seconds after
+        which the guard would cancel; None for what is `owed`: it may run out, so that the broker
+        does what we cannot. An account that is absent is to have none.
+        """
+        return {
+            account: None if account in owed else policy.cancel_after_s
+            for account, policy in self.accounts.items()
+            if policy.dead_man and policy.on_silence != NONE and self.expected
+        }
 
     def due(self, now: Now) -> list[tuple[str, str]]:
         """(account, `cancel` or `flatten`) that its silence calls for now, each once."""

@@ -96,9 +96,11 @@ async def run(settings: Settings, env: Mapping[str, str], *, armed: bool | None 
     if has_venue:
         # What reaches a broker is imported only where it may be used.
         from tradedeck.guard.drill import ROW, Drills
+        from tradedeck.guard.timers import Timers
         from tradedeck.guard.venue import Venue
 
         guard.closing = Venue(home, clock, records, guard)
+        guard.timers = Timers(home, clock, guard.timed)
         guard.drills = Drills(home, clock, records, guard, journal.get(ROW), settings.drill_every_h)
     await _serve(guard, settings, journal, lifeline, armed=has_venue)
     notifier.close()

@@ -149,11 +149,15 @@ class Stops:
         }
 
     def _accounts(self) -> list[dict[str, Any]]:
+        link = self._world.link
         return [
             {
                 "id": name,
                 "policy": dict(account.plan.guard),
                 "venue": account.plan.broker if account.executes else None,
+                "dead_man": link is not None
+                and account.executes
+                and link.capability(account.plan).dead_man_timer,
             }
             for name, account in self._world.accounts.items()
         ]

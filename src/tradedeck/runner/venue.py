@@ -142,7 +142,7 @@ class PaperVenueLink:
 
     def capability(self, plan: AccountPlan) -> Capability:
         """What the venue declares of itself for this account."""
-        return PAPER.behind(int(plan.exchange.get("latency_ms") or 0) / 1000)
+        return PAPER.of(plan.exchange)
 
     async def settle(self) -> tuple[list[Report], list[str], list[str]]:
         """Reports of everything posted, client ids whose outcome is unknown, refusals.

@@ -45,6 +45,7 @@ class Kind(StrEnum):
     GUARD_STARTED = "guard.started"
     GUARD_STOPPED = "guard.stopped"
     GUARD_RUNNER = "guard.runner"
+    GUARD_TIMER = "guard.timer"
     DRILL_DONE = "drill.done"
     DRILL_FAILED = "drill.failed"
     BREAKER_TRIPPED = "breaker.tripped"
@@ -62,3 +63,4 @@ class Kind(StrEnum):
     EXCH_EXPIRE = "exch.expire"
     EXCH_REJECT = "exch.reject"
     EXCH_REPLACE = "exch.replace"
+    EXCH_TIMER = "exch.timer"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 
 class Idempotency(StrEnum):
@@ -56,6 +58,11 @@ class Capability:
     def behind(self, latency_s: float) -> Capability:
         """The same venue with its sends delayed by `latency_s` seconds."""
         return replace(self, max_late_s=self.max_late_s + latency_s)
+
+    def of(self, model: Mapping[str, Any]) -> Capability:
+        """The same venue as an account's exchange model has it."""
+        own = self.behind(int(model.get("latency_ms") or 0) / 1000)
+        return replace(own, dead_man_timer=model.get("dead_man_timer") is True)
 
 
 PAPER = Capability(

@@ -1682,6 +1682,7 @@ export interface components {
             currency: string;
             /**
              * @default {
+             *       "dead_man_timer": false,
              *       "fee_bps": "1",
              *       "fee_min": "0",
              *       "latency_ms": 0,
@@ -2760,6 +2761,11 @@ export interface components {
          */
         Exchange: {
             /**
+             * Dead Man Timer
+             * @default false
+             */
+            dead_man_timer: boolean;
+            /**
              * Fee Bps
              * @default 1
              */
@@ -3073,6 +3079,13 @@ export interface components {
              * @enum {string}
              */
             state: "running" | "silent" | "stopped" | "unknown";
+            /**
+             * Timers
+             * @description Dead-man timers that it keeps alive, by account.
+             */
+            timers: {
+                [key: string]: components["schemas"]["Timer"];
+            };
         };
         /**
          * HaltLift
@@ -4615,6 +4628,16 @@ export interface components {
             schema: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * Timer
+         * @description A broker's own timer: not renewed for `seconds`, it cancels every working order.
+         */
+        Timer: {
+            /** Renewed Ms */
+            renewed_ms: number;
+            /** Seconds */
+            seconds: number;
         };
         /**
          * TokenList

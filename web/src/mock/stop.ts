@@ -93,7 +93,7 @@ export function installStop(world: World, { on, json, problem, setHalt, cancel, 
   });
   on("GET", "/guard", () => {
     const policy = { on_silence: "cancel_and_flatten", cancel_after_s: 10, flatten_after_s: 60 };
-    const guard: Guard = { state: "running", seen_at: instant(-300), age_ms: 300, pid: 4021, build: "mock", started_at: instant(-5_400_000), detail: "", runner: { connected: true, pid: 4022, silent_ms: 120, state: "connected", detail: "", since: instant(-5_390_000), accounts: { "paper-demo": policy }, hears: "True", hears_detail: "" }, latched: world.halts.length };
+    const guard: Guard = { state: "running", seen_at: instant(-300), age_ms: 300, pid: 4021, build: "mock", started_at: instant(-5_400_000), detail: "", runner: { connected: true, pid: 4022, silent_ms: 120, state: "connected", detail: "", since: instant(-5_390_000), accounts: { "paper-demo": policy }, hears: "True", hears_detail: "" }, timers: {}, latched: world.halts.length };
     return json(guard);
   });
   on("GET", "/drills", () => json({ items: drills }));

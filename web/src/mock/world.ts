@@ -30,7 +30,7 @@ export const document0 = (): DesiredDocument => ({
     rejects: { bound: "5", action: "pause", resume: "person", cooldown_s: 0, window_s: 60 },
     repeated_execution: { bound: "60", action: "pause", resume: "person", cooldown_s: 0, window_s: 60 },
     clock_offset: { bound: "1", action: "pause", resume: "auto", cooldown_s: 60 },
-  }, exchange: { spread_bps: "2", slippage_bps: "1", fee_bps: "1", fee_min: "1", volume_share_max: "0.1", latency_ms: 5 } }],
+  }, exchange: { spread_bps: "2", slippage_bps: "1", fee_bps: "1", fee_min: "1", volume_share_max: "0.1", latency_ms: 5, dead_man_timer: false } }],
   traders: [
     spec("aapl-ema", "AAPL", "ema-cross", { fast: 10, slow: 20, allow_short: true }),
     spec("ibm-momentum", "IBM", "momentum", { lookback: 63, threshold: 0.02 }),

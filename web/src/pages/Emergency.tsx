@@ -68,6 +68,7 @@ function GuardPanel() {
           </div>
           {guard.runner.hears === "False" && <p className="text-bad">{guard.runner.hears_detail || "The runner does not hear its guard."}</p>}
           <Policies guard={guard} />
+          {Object.entries(guard.timers).map(([name, timer]) => <p key={name} className="text-muted">{name}: its broker cancels by itself when the guard has not renewed for {timer.seconds} s; renewed {duration(timer.renewed_ms)} ago</p>)}
           {guard.state !== "running" && <p>On the trading host: <code className="code select-all">tradedeck kill --local</code> starts one and closes.</p>}
         </div>
       )}

@@ -27,6 +27,7 @@ class PaperRead:
             balance=str(balance),
             model=exchange,
             latency_ms=exchange.get("latency_ms") or 0,
+            dead_man_timer=exchange.get("dead_man_timer") is True,
         )
         return _account(reply)
 
