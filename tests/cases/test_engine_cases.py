@@ -161,7 +161,7 @@ def test_eng_13_nothing_an_order_touches_grows_with_the_orders_before_it() -> No
         rig.signal(slot, 1.0 if n % 2 else -1.0)
     sizes = [len(book.orders), len(book.positions), len(book.open_units), len(book.marks),
              len(engine._doomed), len(engine._ends), len(slot.breached)]  # fmt: skip
-    assert sizes == [0, 1, 1, 1, 0, 1, 0]
+    assert sizes == [0, 1, 1, 1, 0, 0, 0]
     assert not any(rig.venue.working.values())
 
 

@@ -180,6 +180,24 @@ def test_rewind_windows_start_over_when_a_replay_begins_again() -> None:
     assert rig.book.held("AAPL") == 10
 
 
+@pytest.mark.parametrize("alone", [False, True], ids=["traded", "untraded"])
+def test_rewind_windows_start_over_although_the_trader_was_replaced(*, alone: bool) -> None:
+    """An instrument's clock is known while nobody trades it, and to who trades it next."""
+    rig = Rig(limits=limits(orders_per_minute=1, duplicate_window_s=60))
+    slot = rig.trader()
+    rig.bar(bar(100, 1_000_000))
+    rig.signal(slot, 1.0)
+    rig.signal(slot, 0.0)
+    rig.engine.remove_trader(slot.trader)
+    if alone:
+        rig.bar(bar(100, 1))
+    slot = rig.trader()
+    rig.bar(bar(100, 2))
+    rig.signal(slot, 1.0)
+    assert rig.sink.reasons == []
+    assert rig.book.held("AAPL") == 10
+
+
 def test_another_feeds_clock_does_not_rewind_this_ones_windows() -> None:
     """Two feeds on one account, one of them years behind: its bars must not reset the other."""
     rig = Rig(limits=limits(orders_per_minute=1))

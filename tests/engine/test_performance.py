@@ -26,7 +26,7 @@ DAY = 86_400 * 10**9
 def fill(n: int, signed: float, price: float, fee: float = 0.0) -> Fill:
     side = Side.BUY if signed > 0 else Side.SELL
     amounts = (Decimal(str(abs(signed))), Decimal(str(price)), Decimal(str(fee)))
-    return Fill(f"f{n}", f"o{n}", f"o{n}", "a", "t", "X", side, *amounts, "USD", n * DAY, n)
+    return Fill(f"o{n}", f"o{n}", "a", "t", "X", side, *amounts, "USD", n * DAY, n)
 
 
 def trip(pnl: float, r: float | None = None) -> RoundTrip:

@@ -94,7 +94,7 @@ def test_orders_and_fills_survive_the_wire(more: dict[str, Any]) -> None:
     made = order(**more)
     made.filled, made.cost = d(3), d("300.10")
     assert Order.from_body(decode(encode(made.to_body()))) == made
-    fill = Fill("f", "o", "c", "a", "t", "AAPL", Side.SELL, d(3), d("1.10"), d("0.1"), "USD", 5, 6)
+    fill = Fill("o", "c", "a", "t", "AAPL", Side.SELL, d(3), d("1.10"), d("0.1"), "USD", 5, 6)
     assert Fill.from_body(decode(encode(fill.to_body()))) == fill
     assert fill.signed == -3
 

@@ -271,6 +271,14 @@ def test_partials_across_bars_add_up_and_share_the_volume() -> None:
     assert held(at) == 15
 
 
+def test_what_an_account_without_a_bound_took_is_gone_for_one_with_a_bound() -> None:
+    at = venue()
+    at.open_account("b", "USD", Decimal(500_000), ExchangeModel(volume_share_max=Decimal("0.1")))
+    at.bar(bar(100, 0, volume=100))
+    assert told(send(at, order(quantity=7))) == [("filled", "7@100.00")]
+    assert told(send(at, order(quantity=10, account="b", name="b"))) == [("filled", "3@100.00")]
+
+
 @pytest.mark.parametrize("more", [{}, {"type": "STOP", "stop": 100}], ids=["market", "stop"])
 def test_eng_7_a_resting_order_is_kept_as_far_as_it_filled(more: dict[str, object]) -> None:
     """Read back after part of it filled, it fills what is left and not the whole again."""

@@ -99,18 +99,8 @@ class AccountEngine:
             raise ValueError(msg)
         instrument = self.book.instruments[spec.instrument]
         base = float(self.book.balance)
-        slot = Slot(
-            spec.trader,
-            spec.strategy,
-            instrument,
-            spec.sizing,
-            spec.limits,
-            compile_checks(self.limits, spec.limits),
-            conditions,
-            EquityWatch(spec.limits, base),
-            spec.limits.watched,
-            base,
-        )
+        slot = Slot.of(spec, instrument, self.limits, conditions, base)
+        slot.end_ns = self._ends.get(spec.instrument, self._ends_before)
         self.slots[spec.trader] = slot
         self.by_symbol[spec.instrument] = slot
         self._refresh(slot)
@@ -120,6 +110,7 @@ class AccountEngine:
         """Forget a trader; what it holds stays in the book."""
         slot = self.slots.pop(trader)
         self.by_symbol.pop(slot.instrument.symbol, None)
+        self._ends[slot.instrument.symbol] = slot.end_ns
 
     def configure(self, trader: str, spec: TraderSpec) -> None:
         """Change a trader's strategy name, sizing and limits in place; standing and P&L stay."""
@@ -149,7 +140,7 @@ class AccountEngine:
         }
 
     def restore(self, kept: dict[str, Any]) -> None:
-        """Take back what `dump` gave; floats are derived from the book again."""
+        """Take back what `dump` gave, before traders are added."""
         self.watch.restore(kept["watch"])
         self._breached = set(kept["breached"])
         if self._day_end is not None:
@@ -186,32 +177,47 @@ class AccountEngine:
 
     def mark(self, bar: Bar) -> Sequence[Action]:
         """Take a bar's close as the price; returns what a running limit's breach demands."""
-        symbol, close, now_ns, book = bar.instrument, bar.close, bar.end_ns, self.book
+        symbol, close, now_ns = bar.instrument, bar.close, bar.end_ns
         if not 0.0 < close < _INFINITE:
             return ()  # no price at all: NaN would blind every limit for ever
-        book.marks[symbol] = close
-        if now_ns < self._ends.get(symbol, self._ends_before):
-            self.rewind()
-        self._ends[symbol] = self.now_ns = now_ns
-        if now_ns > self._next_day_ns:
-            self._new_day(now_ns)
+        self.book.marks[symbol] = close
         slot = self.by_symbol.get(symbol)
         if slot is None:
-            if book.positions.get(symbol) is not None:
-                self.equity = float(book.equity())
-        else:
-            unrealised = slot.units * close - slot.cost
-            self.equity += unrealised - slot.unrealised
-            slot.unrealised = unrealised
-        actions: Sequence[Action] = ()
-        watch, equity = self.watch, self.equity
-        if not watch.low < equity <= watch.peak and watch.mark(equity):
-            actions = self._breach(f"account/{book.account}", watch, equity, self._breached)
-        if slot is not None and slot.watched and slot.watch.mark(slot.base + slot.pnl()):
-            breached = self._breach(
-                f"trader/{slot.trader}", slot.watch, slot.base + slot.pnl(), slot.breached
-            )
-            actions = [*actions, *breached]
+            return self._mark_unowned(symbol, now_ns)
+        if not slot.end_ns <= now_ns <= self._next_day_ns:
+            self._turn(slot.end_ns, now_ns)
+        slot.end_ns = self.now_ns = now_ns
+        unrealised = slot.units * close - slot.cost
+        equity = self.equity = self.equity + (unrealised - slot.unrealised)
+        slot.unrealised = unrealised
+        watch = self.watch
+        if watch.low < equity <= watch.peak and not slot.watched:
+            return ()
+        return self._watch(slot)
+
+    def _mark_unowned(self, symbol: str, now_ns: int) -> Sequence[Action]:
+        """The price of an instrument that no trader of the account trades."""
+        self._turn(self._ends.get(symbol, self._ends_before), now_ns)
+        self._ends[symbol] = self.now_ns = now_ns
+        if self.book.positions.get(symbol) is not None:
+            self.equity = float(self.book.equity())
+        return self._watch(None)
+
+    def _turn(self, end_ns: int, now_ns: int) -> None:
+        """What the trading clock passed, or that it went back since an instrument's last bar."""
+        if now_ns < end_ns:
+            self.rewind()
+        if now_ns > self._next_day_ns:
+            self._new_day(now_ns)
+
+    def _watch(self, slot: Slot | None) -> Sequence[Action]:
+        """Hold the equity, and the trader's own, against their running limits."""
+        actions: list[Action] = []
+        if self.watch.mark(self.equity):
+            scope = f"account/{self.book.account}"
+            actions += self._breach(scope, self.watch, self.equity, self._breached)
+        if slot is not None and slot.watched and slot.watch.mark(own := slot.base + slot.pnl()):
+            actions += self._breach(f"trader/{slot.trader}", slot.watch, own, slot.breached)
         return actions
 
     def _new_day(self, now_ns: int) -> None:
@@ -244,9 +250,7 @@ class AccountEngine:
         return actions
 
     def act(self, scope: str, action: LimitAction, reason: str, by: str) -> list[Action]:
-        """Do what a limit or a breaker of this account or of one of its traders demands: latch the
-        halt, and flatten where it says so.
-        """
+        """Do what a limit or a breaker of the account or a trader demands: halt, even flatten."""
         level = _LEVELS.get(action)
         if level is None:
             return []
@@ -304,9 +308,10 @@ class AccountEngine:
         if isinstance(answer, Denial):
             self._deny(order, answer)
             return
-        held = self.book.held(order.instrument)
-        if stop is not None or not held or (held > ZERO) != (order.side is BUY):
-            slot.stop = stop  # what is added without a stop keeps the one that stands
+        if stop is not slot.stop:
+            held = self.book.held(order.instrument)
+            if stop is not None or not held or (held > ZERO) != (order.side is BUY):
+                slot.stop = stop  # what is added without a stop keeps the one that stands
         slot.executed += 1
         self.book.add(order)
         self.book.sent(order, self.now_ns)
@@ -383,12 +388,9 @@ class AccountEngine:
 
     def flatten(self, traders: set[str] | None, by: str) -> list[Action]:
         """Cancel and close everything of these traders, or of the account when None."""
-        every = self.book.touched()
-        symbols = {s for s in every if traders is None or self._owner(s) in traders}
-        actions: list[Action] = []
-        for symbol in sorted(symbols):
-            actions += self.close(symbol, by)
-        return actions
+        touched = self.book.touched()
+        symbols = sorted(s for s in touched if traders is None or self._owner(s) in traders)
+        return [action for symbol in symbols for action in self.close(symbol, by)]
 
     def _owner(self, symbol: str) -> str:
         slot = self.by_symbol.get(symbol)
@@ -406,13 +408,12 @@ class AccountEngine:
         booked = self.book.book(report, at_ns)
         if booked is None:
             return self._foreign(report, at_ns), []
-        order = booked.order
+        order, fill, realised = booked
         actions: list[Action] = []
-        fill = booked.fill
         if fill is None:
             self._sink.reported(order, report)
         else:
-            self._state_fill(order, fill, booked.realised)
+            self._state_fill(order, fill, realised)
             if order.client_id in self._doomed:
                 self._close_late(order, actions)
         if not order.open:
@@ -454,11 +455,12 @@ class AccountEngine:
         self.book.add(order)
         booked = self.book.book(report, at_ns)
         assert booked is not None
-        assert booked.fill is not None
+        _, fill, realised = booked
+        assert fill is not None
         if not report.done:
             self.book.orders.pop(order.client_id, None)
-        self._state_fill(order, booked.fill, booked.realised)
-        return booked.fill
+        self._state_fill(order, fill, realised)
+        return fill
 
     def _protect(self, slot: Slot, stop: Decimal, actions: list[Action]) -> None:
         symbol = slot.instrument.symbol
@@ -483,18 +485,16 @@ class AccountEngine:
     def _refresh(self, slot: Slot) -> None:
         """Take the exact book into the floats that the next marks move from."""
         book, instrument = self.book, slot.instrument
-        position, mark = book.positions.get(instrument.symbol), book.marks.get(instrument.symbol)
+        position = book.positions.get(instrument.symbol)
         if position is None or not position.quantity:
             slot.units = slot.cost = slot.unrealised = 0.0
         else:
+            mark = book.marks.get(instrument.symbol)
             slot.units = float(position.quantity * instrument.multiplier)
             slot.cost = float(position.cost)
             slot.unrealised = slot.units * mark - slot.cost if mark is not None else 0.0
-        self.equity = float(book.balance) + self._open_pnl()
-
-    def _open_pnl(self) -> float:
-        slots, total = self.by_symbol, 0.0
-        for symbol in self.book.positions:
-            slot = slots.get(symbol)
-            total += slot.unrealised if slot else float(self.book.unrealised(symbol))
-        return total
+        equity, slots = float(book.balance), self.by_symbol
+        for symbol in book.positions:
+            other = slots.get(symbol)
+            equity += other.unrealised if other else float(book.unrealised(symbol))
+        self.equity = equity

@@ -17,7 +17,7 @@ from tradedeck.engine.slot import Slot
 from tradedeck.execution.book import Book
 from tradedeck.trading.calendar import NS_PER_DAY
 from tradedeck.trading.money import ZERO
-from tradedeck.trading.order import BUY, MARKET, SELL, Order, Purpose, TimeInForce
+from tradedeck.trading.order import BUY, EXIT, MARKET, SELL, Order, Purpose, TimeInForce
 from tradedeck.trading.signal import CancelRequest, OrderRequest, Signal, Wish
 
 
@@ -46,15 +46,21 @@ class Planner:
         self._new_id = new_id
         self._day_end = day_end_ns or utc_day_end
 
-    def order(self, symbol: str, trader: str, strategy: str, signed: Decimal, now_ns: int) -> Order:
-        """A market order for `signed` units."""
-        name, book = self._new_id(), self._book
-        mark = book.marks.get(symbol)
-        price = None if mark is None else book.instruments[symbol].price(mark)
-        return Order(
+    def order(
+        self,
+        symbol: str,
+        trader: str,
+        strategy: str,
+        signed: Decimal,
+        now_ns: int,
+        price: Decimal | None = None,
+    ) -> Order:
+        """A market order for `signed` units; `price` is the last one, where it was asked for."""
+        name = self._new_id()
+        order = Order(
             name,
             name,
-            book.account,
+            self._book.account,
             trader,
             strategy,
             symbol,
@@ -62,8 +68,13 @@ class Planner:
             MARKET,
             abs(signed),
             now_ns,
-            decision_price=price,
         )
+        order.decision_price = self._price(symbol) if price is None else price
+        return order
+
+    def _price(self, symbol: str) -> Decimal | None:
+        mark = self._book.marks.get(symbol)
+        return None if mark is None else self._book.instruments[symbol].price(mark)
 
     def plan(self, slot: Slot, wish: Wish, equity: float, now_ns: int) -> Plan:
         """The orders that bring `slot` to what is wished."""
@@ -102,37 +113,33 @@ class Planner:
         if same and wish.target == slot.target:
             plan.cancels = ()
             return plan
-        wanted = self._wanted(slot, wish, equity, plan.stop)
+        price = self._price(symbol)
+        wanted = ZERO
+        if wish.target and price is not None:
+            of_equity = slot.sizing.kind is not UNITS
+            worth = Decimal(repr(equity)) if of_equity else ZERO
+            wanted = sizing.units(
+                slot.sizing, slot.instrument, wish.target, price, worth, plan.stop
+            )
         slot.target = wish.target
         if held and not same:
-            plan.reduce = self._exit(slot, -held, now_ns)
+            plan.reduce = self._exit(slot, -held, now_ns, price)
             held = ZERO
         elif same and abs(wanted) < abs(held):
-            plan.reduce = self._exit(slot, wanted - held, now_ns)
+            plan.reduce = self._exit(slot, wanted - held, now_ns, price)
             return plan
         if wish.target and (wanted != held or not wanted):
-            plan.increase = self.order(symbol, slot.trader, slot.strategy, wanted - held, now_ns)
+            plan.increase = order = self.order(
+                symbol, slot.trader, slot.strategy, wanted - held if held else wanted, now_ns, price
+            )
             if not wanted:
-                plan.increase.side = BUY if wish.target > 0 else SELL
+                order.side = BUY if wish.target > 0 else SELL
         return plan
 
-    def _wanted(self, slot: Slot, wish: Signal, equity: float, stop: Decimal | None) -> Decimal:
-        mark = self._book.marks.get(slot.instrument.symbol)
-        if not wish.target or mark is None:
-            return ZERO
-        of_equity = slot.sizing.kind is not UNITS
-        return sizing.units(
-            slot.sizing,
-            slot.instrument,
-            wish.target,
-            slot.instrument.price(mark),
-            Decimal(repr(equity)) if of_equity else ZERO,
-            stop,
-        )
-
-    def _exit(self, slot: Slot, signed: Decimal, now_ns: int) -> Order:
-        order = self.order(slot.instrument.symbol, slot.trader, slot.strategy, signed, now_ns)
-        order.reduce_only, order.purpose = True, Purpose.EXIT
+    def _exit(self, slot: Slot, signed: Decimal, now_ns: int, price: Decimal | None) -> Order:
+        symbol = slot.instrument.symbol
+        order = self.order(symbol, slot.trader, slot.strategy, signed, now_ns, price)
+        order.reduce_only, order.purpose = True, EXIT
         return order
 
     def _request(self, slot: Slot, wish: OrderRequest, now_ns: int) -> Plan:
@@ -150,6 +157,6 @@ class Planner:
         held = self._book.held(slot.instrument.symbol)
         reduces = bool(held) and (held > 0) != (wish.side is BUY)
         if wish.reduce_only or (reduces and wish.quantity <= abs(held)):
-            order.reduce_only, order.purpose = True, Purpose.EXIT
+            order.reduce_only, order.purpose = True, EXIT
             return Plan(reduce=order)
         return Plan(increase=order, stop=None)

@@ -51,5 +51,5 @@ def units(
         full = equity * sizing.value / (distance * instrument.multiplier) if distance else ZERO
     whole = target in (1.0, -1.0)
     share = full if whole else full * Decimal(repr(min(1.0, abs(target))))
-    wanted = instrument.quantity(max(ZERO, share))
+    wanted = instrument.quantity(share) if share > ZERO else ZERO
     return wanted if target > 0 else -wanted

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tradedeck.engine.sizing import Sizing
-from tradedeck.execution.checks import Bound
+from tradedeck.execution.checks import Bound, compile_checks
 from tradedeck.execution.gate import Conditions
 from tradedeck.risk.limits import Limits
 from tradedeck.risk.running import EquityWatch
@@ -37,6 +37,7 @@ class Slot:
         bounds: compiled from both.
         conditions: what the process tells about mode, session, data, venue.
         watch: its own P&L curve, starting at the account's opening equity.
+        end_ns: of the last bar; an earlier one says that the trading clock went back.
     """
 
     trader: str
@@ -56,9 +57,33 @@ class Slot:
     units: float = 0.0
     cost: float = 0.0
     unrealised: float = 0.0
+    end_ns: int = 0
     signals: int = 0
     executed: int = 0
     breached: set[str] = field(default_factory=set[str])
+
+    @classmethod
+    def of(
+        cls,
+        spec: TraderSpec,
+        instrument: Instrument,
+        account: Limits,
+        conditions: Conditions,
+        base: float,
+    ) -> Slot:
+        """A trader's place in an account with these limits, flat, with P&L counted from `base`."""
+        return cls(
+            spec.trader,
+            spec.strategy,
+            instrument,
+            spec.sizing,
+            spec.limits,
+            compile_checks(account, spec.limits),
+            conditions,
+            EquityWatch(spec.limits, base),
+            spec.limits.watched,
+            base,
+        )
 
     def pnl(self) -> float:
         """Realised net of fees, plus open P&L at the last mark."""

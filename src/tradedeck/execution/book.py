@@ -26,13 +26,8 @@ _FILL = ReportKind.FILLED
 _DONE, _PART = Status.FILLED, Status.PARTIALLY_FILLED
 
 
-@dataclass(slots=True)
-class Booked:
-    """What a report changed: the order, and the fill with what it realised, if it was one."""
-
-    order: Order
-    fill: Fill | None = None
-    realised: Decimal = ZERO
+Booked = tuple[Order, Fill | None, Decimal]
+"""What a report changed: the order, and its fill with the P&L that realised, if it was one."""
 
 
 @dataclass(slots=True)
@@ -76,7 +71,7 @@ class Book:
     def add(self, order: Order) -> None:
         """Take an order that is about to be sent; from now on it counts."""
         self.orders[order.client_id] = order
-        self._reserve(order, order.remaining)
+        self._reserve(order, order.quantity - order.filled)
 
     def sent(self, order: Order, now_ns: int) -> None:
         """Count an increasing order in the rate and duplicate windows (trading clock)."""
@@ -109,7 +104,7 @@ class Book:
     def discard(self, order: Order, status: Status) -> None:
         """End an order without a venue report (it provably never reached the venue)."""
         order.move(status)
-        self._close(order)
+        self._close(order, order.remaining)
 
     def book(self, report: Report, at_ns: int) -> Booked | None:
         """Apply a venue report; None where it tells nothing about an order we hold."""
@@ -121,7 +116,8 @@ class Book:
             order.venue_order = report.venue_order
         kind = report.kind
         if kind is _FILL:
-            return self._filled(order, report, at_ns)
+            fill = self._filled(order, report, at_ns)
+            return order, fill, self.apply_fill(fill)
         if kind is ReportKind.ACCEPTED:
             order.move(Status.PARTIALLY_FILLED if order.filled else Status.ACCEPTED)
         elif kind is ReportKind.REPLACED:
@@ -131,14 +127,13 @@ class Book:
             order.move(Status.PARTIALLY_FILLED if order.filled else Status.ACCEPTED)
         else:
             order.move(_ENDINGS[kind])
-            self._close(order)
-        return Booked(order)
+            self._close(order, order.remaining)
+        return order, None, ZERO
 
-    def _filled(self, order: Order, report: Report, at_ns: int) -> Booked:
+    def _filled(self, order: Order, report: Report, at_ns: int) -> Fill:
         price, quantity = report.price, report.quantity
         assert price is not None
         fill = Fill(
-            f"{order.id}-{report.seq}",
             order.id,
             order.client_id,
             self.account,
@@ -154,13 +149,16 @@ class Book:
             at_ns,
             report.liquidity,
         )
+        reserved = order.quantity - order.filled
         order.filled += quantity
         order.cost += quantity * price
-        self._reserve(order, -quantity)
-        order.move(_DONE if report.done else _PART)
         if report.done:
-            self._close(order)
-        return Booked(order, fill, self.apply_fill(fill))
+            order.move(_DONE)
+            self._close(order, reserved)
+        else:
+            order.move(_PART)
+            self._reserve(order, -quantity)
+        return fill
 
     def apply_fill(self, fill: Fill) -> Decimal:
         """Book the money and units of a fill; returns the P&L it realised, gross of its fee."""
@@ -178,10 +176,8 @@ class Book:
         self.fills += 1
         return realised
 
-    def _close(self, order: Order) -> None:
-        remaining = order.remaining
-        if remaining:
-            self._reserve(order, -remaining)
+    def _close(self, order: Order, reserved: Decimal) -> None:
+        self._reserve(order, -reserved)
         self.orders.pop(order.client_id, None)
 
     def held(self, instrument: str) -> Decimal:

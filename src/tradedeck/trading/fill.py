@@ -12,13 +12,12 @@ from tradedeck.trading.order import BUY, Side
 
 @dataclass(slots=True)
 class Fill:
-    """Units exchanged at one price.
+    """Units exchanged at one price; its id is made of the order's and the venue's number.
 
     `fee` is positive when paid, in `currency`; `venue_seq` orders a venue's reports and is how a
     fill is known twice.
     """
 
-    id: str
     order: str
     client_id: str
     account: str
@@ -33,6 +32,11 @@ class Fill:
     venue_seq: int
     at_ns: int = 0
     liquidity: str = "taker"
+
+    @property
+    def id(self) -> str:
+        """Unique, and the same whenever this fill is told."""
+        return f"{self.order}-{self.venue_seq}"
 
     @property
     def signed(self) -> Decimal:
@@ -69,4 +73,5 @@ class Fill:
             "price": Decimal(body["price"]),
             "fee": Decimal(body["fee"]),
         }
+        del values["id"]
         return cls(**values)

@@ -47,6 +47,8 @@ class Instrument:
     _decimal_tick: bool = field(init=False, repr=False, compare=False)
     # The last observation and its price: one bar's close is asked for several times per order.
     _last: list[tuple[float, Decimal]] = field(init=False, repr=False, compare=False)
+    # The last quantity asked for, and that on the grid: a fixed size is asked for at each order.
+    _sized: list[tuple[Decimal, Decimal]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -63,6 +65,7 @@ class Instrument:
         object.__setattr__(self, "_format", f"%.{places}f")
         object.__setattr__(self, "_decimal_tick", exponent.digits == (1,))
         object.__setattr__(self, "_last", [(float("nan"), ONE)])
+        object.__setattr__(self, "_sized", [(ONE, round_down(ONE, self.step))])
 
     def price(self, observed: float) -> Decimal:
         """A market observation as an exact price on the tick grid, half to even."""
@@ -79,7 +82,12 @@ class Instrument:
 
     def quantity(self, wanted: Decimal) -> Decimal:
         """`wanted` on the quantity grid, towards zero."""
-        return round_down(wanted, self.step)
+        last = self._sized[0]
+        if last[0] is wanted:
+            return last[1]
+        rounded = round_down(wanted, self.step)
+        self._sized[0] = (wanted, rounded)
+        return rounded
 
     def on_tick(self, price: Decimal) -> bool:
         """Whether `price` lies on the tick grid."""

@@ -67,6 +67,7 @@ class Status(Word):
 BUY, SELL = Side.BUY, Side.SELL
 MARKET, LIMIT, STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
 GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+ENTRY, EXIT = Purpose.ENTRY, Purpose.EXIT
 
 _ENDS = frozenset({Status.FILLED, Status.CANCELLED, Status.REJECTED, Status.EXPIRED})
 TERMINAL = _ENDS | {Status.DENIED}
@@ -109,7 +110,7 @@ class Order:
     tif: TimeInForce = GTC
     expires_ns: int | None = None
     reduce_only: bool = False
-    purpose: Purpose = Purpose.ENTRY
+    purpose: Purpose = ENTRY
     decision_price: Decimal | None = None
     status: Status = Status.INTENT
     filled: Decimal = ZERO

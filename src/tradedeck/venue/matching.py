@@ -56,6 +56,7 @@ class PaperVenue:
         self._seen: set[str] = set()
         self._bars: dict[str, Bar] = {}
         self._used: dict[str, tuple[Bar, Decimal]] = {}
+        self._bounded = False  # whether any account's model bounds volume: else none is counted
         self.accounts: dict[str, VenueBook] = {}
         self.positions: dict[tuple[str, str], Position] = {}
         self.working: dict[str, dict[str, Working]] = {}
@@ -70,6 +71,7 @@ class PaperVenue:
     ) -> bool:
         """Open an account, or change the frictions of one that exists; True when it is new."""
         book = self.accounts.get(account)
+        self._bounded = self._bounded or model.volume_share_max is not None
         if book is not None:
             book.model = model
             return False
@@ -157,22 +159,22 @@ class PaperVenue:
     def _arrive(self, entry: Working, bar: Bar) -> list[Report]:
         """Meet the standing market: fill, kill or leave to rest."""
         order = entry.order
-        buy = order.side is BUY
-        price = self._touch(order, bar.close, buy=buy, bar=bar)
-        if order.type is STOP:
+        kind, buy, model = order.type, order.side is BUY, self.accounts[order.account].model
+        price = self._touch(order, bar.close, bar, model)
+        if kind is STOP:
             assert entry.stop_price is not None
             if (price < entry.stop_price) if buy else (price > entry.stop_price):
                 return []
             entry.triggered = True
-        elif order.type is LIMIT:
+        elif kind is LIMIT:
             assert entry.limit_price is not None
             if (price > entry.limit_price) if buy else (price < entry.limit_price):
                 return self._kill_if_immediate(entry, bar.end_ns, [])
-        if order.tif is FOK and self._available(entry, bar) < entry.left:
+        if order.tif is FOK and self._available(entry, bar, model) < entry.left:
             return self._kill_if_immediate(entry, bar.end_ns, [])
-        if order.type is not LIMIT:
-            price = self._slip(order, price, buy=buy)
-        reports = self._fill(entry, price, bar, "taker")
+        if kind is not LIMIT and model.slippage:
+            price = self._slip(order, price, model)
+        reports = self._fill(entry, price, bar, model, "taker")
         return self._kill_if_immediate(entry, bar.end_ns, reports) if entry.left else reports
 
     def _kill_if_immediate(
@@ -211,39 +213,41 @@ class PaperVenue:
 
     def _match(self, entry: Working, bar: Bar, reports: list[Report]) -> None:
         order = entry.order
-        buy = order.side is BUY
-        at_open = self._touch(order, bar.open, buy=buy, bar=bar)
+        buy, model = order.side is BUY, self.accounts[order.account].model
+        at_open = self._touch(order, bar.open, bar, model)
         if order.type is MARKET or entry.triggered:
-            price = self._slip(order, at_open, buy=buy)
+            price = self._slip(order, at_open, model)
         elif order.type is STOP:
             stop = entry.stop_price
             assert stop is not None
-            reach = self._touch(order, bar.high if buy else bar.low, buy=buy, bar=bar)
+            reach = self._touch(order, bar.high if buy else bar.low, bar, model)
             if (reach < stop) if buy else (reach > stop):
                 return
             entry.triggered = True
             self._changed(entry)
-            price = self._slip(order, max(stop, at_open) if buy else min(stop, at_open), buy=buy)
+            price = self._slip(order, max(stop, at_open) if buy else min(stop, at_open), model)
         else:
             limit = entry.limit_price
             assert limit is not None
-            reach = self._touch(order, bar.low if buy else bar.high, buy=buy, bar=bar)
+            reach = self._touch(order, bar.low if buy else bar.high, bar, model)
             if (reach > limit) if buy else (reach < limit):
                 return
             price = min(limit, at_open) if buy else max(limit, at_open)
         filled: list[Report] = []
-        if order.tif is not FOK or self._available(entry, bar) >= entry.left:
-            filled = self._fill(entry, price, bar, "maker")
+        if order.tif is not FOK or self._available(entry, bar, model) >= entry.left:
+            filled = self._fill(entry, price, bar, model, "maker")
         reports += self._kill_if_immediate(entry, bar.end_ns, filled)
 
-    def _fill(self, entry: Working, price: Decimal, bar: Bar, liquidity: str) -> list[Report]:
+    def _fill(
+        self, entry: Working, price: Decimal, bar: Bar, model: ExchangeModel, liquidity: str
+    ) -> list[Report]:
         """Exchange what volume and reduce-only allow; returns the reports."""
         order = entry.order
-        available = self._available(entry, bar)
+        available = self._available(entry, bar, model)
         if not available:
             return []
         capped = order.reduce_only and available < entry.left and available == self._held(order)
-        if bar.volume:
+        if self._bounded and bar.volume:
             self._used[order.instrument] = bar, self._used_of(bar) + available
         reports = [self._book(entry, available, price, bar.end_ns, liquidity)]
         if capped:
@@ -256,15 +260,14 @@ class PaperVenue:
         self, entry: Working, units: Decimal, price: Decimal, time_ns: int, liquidity: str
     ) -> Report:
         order = entry.order
-        instrument = self._instruments[order.instrument]
-        account = self.accounts[order.account]
-        key = (order.account, order.instrument)
+        key = owner, symbol = order.account, order.instrument
+        multiplier, account = self._instruments[symbol].multiplier, self.accounts[owner]
         position = self.positions.get(key)
         if position is None:
-            position = self.positions[key] = Position(*key, order.trader)
+            position = self.positions[key] = Position(owner, symbol, order.trader)
         signed = units if order.side is BUY else -units
-        realised = position.apply(signed, price, instrument.multiplier, time_ns)
-        fee = account.model.fee(units * price * instrument.multiplier)
+        realised = position.apply(signed, price, multiplier, time_ns)
+        fee = account.model.fee(units * price * multiplier)
         account.balance += realised - fee
         entry.left -= units
         done = not entry.left
@@ -273,14 +276,14 @@ class PaperVenue:
         else:
             self._changed(entry)
         self._moved.add(key)
-        self._paid.add(order.account)
+        self._paid.add(owner)
         self.seq += 1
         return Report(
             self.seq,
             _FILLED,
             order.client_id,
-            order.account,
-            order.instrument,
+            owner,
+            symbol,
             order.client_id,
             time_ns,
             units,
@@ -372,35 +375,33 @@ class PaperVenue:
         reports += self._arrive(entry, bar)
         return reports
 
-    def _touch(self, order: Order, observed: float, *, buy: bool, bar: Bar) -> Decimal:
+    def _touch(self, order: Order, observed: float, bar: Bar, model: ExchangeModel) -> Decimal:
         """The side of the market this order meets when mid or last is `observed`."""
-        instrument = self._instruments[order.instrument]
+        instrument, buy = self._instruments[order.instrument], order.side is BUY
         if bar.bid is not None and bar.ask is not None:
             if observed == bar.close:
                 return instrument.price(bar.ask if buy else bar.bid)
             half = (bar.ask - bar.bid) / 2
             return instrument.price(observed + half if buy else observed - half)
-        price = instrument.price(observed)
-        half_spread = self.accounts[order.account].model.half_spread
+        price, half_spread = instrument.price(observed), model.half_spread
         return away(instrument, price, half_spread, buy=buy) if half_spread else price
 
-    def _slip(self, order: Order, price: Decimal, *, buy: bool) -> Decimal:
-        slippage = self.accounts[order.account].model.slippage
-        if not slippage:
+    def _slip(self, order: Order, price: Decimal, model: ExchangeModel) -> Decimal:
+        if not model.slippage:
             return price
-        return away(self._instruments[order.instrument], price, slippage, buy=buy)
+        instrument = self._instruments[order.instrument]
+        return away(instrument, price, model.slippage, buy=order.side is BUY)
 
     def _used_of(self, bar: Bar) -> Decimal:
         used = self._used.get(bar.instrument)
         return used[1] if used is not None and used[0] is bar else ZERO
 
-    def _available(self, entry: Working, bar: Bar) -> Decimal:
+    def _available(self, entry: Working, bar: Bar, model: ExchangeModel) -> Decimal:
         """Units that may fill now, on the quantity grid."""
-        order = entry.order
-        wanted = entry.left
+        order, wanted = entry.order, entry.left
         if order.reduce_only:
             wanted = min(wanted, self._held(order))
-        share = self.accounts[order.account].model.volume_share_max
+        share = model.volume_share_max
         if share is None or bar.volume <= 0:
             return wanted
         whole = Decimal(int(bar.volume)) * share
