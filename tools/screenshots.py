@@ -60,6 +60,8 @@ PAGES: dict[str, str] = {
     "metrics": "/operations?tab=metrics",
     "audit": "/audit",
     "emergency": "/emergency",
+    "risk": "/risk",
+    "configuration-limit": "/config?at=accounts/paper-demo/breakers/rejects",
     "kill": "/|Shift+K",
     "palette": "/|Control+k",
     "help": "/|?",

@@ -462,22 +462,3 @@ def test_what_only_the_store_holds_can_be_lifted_with_the_guards_consent(play: P
         assert (await client.get("/api/v1/halts")).json()["items"] == []
 
     play(scenario)
-
-
-def test_breakers_show_bounds_and_what_tripped(play: Play):
-    async def scenario(p: Plane) -> None:
-        journal = MemoryJournal()
-        TradingDay(journal).start("paper")
-        tripped = {"scope": "feed/us-daily", "breaker": "feed_stale", "action": "pause",
-                   "reason": "3 checks", "numbers": {}}  # fmt: skip
-        journal.append("breaker.tripped", tripped)
-        journal.append("breaker.reset", tripped)
-        journal.append("breaker.tripped", tripped)
-        await taken(p, journal)
-        items = (await (await p.client()).get("/api/v1/breakers")).json()["items"]
-        rows = {(row["scope"], row["breaker"]): row for row in items}
-        feed = rows["feed/us-daily", "feed_stale"]
-        assert (feed["state"], feed["trips"], feed["action"]) == ("tripped", 2, "pause")
-        assert any(breaker == "drawdown_max" for _, breaker in rows)
-
-    play(scenario)

@@ -23,7 +23,8 @@ PAGES = [
     "/orders?tab=ledger", "/backtests", "/config", "/config?tab=raw", "/config?tab=versions",
     "/config?tab=conditions", "/operations", "/operations?tab=feeds", "/operations?tab=logs",
     "/operations?tab=metrics", "/audit", "/audit?outcome=failed",
-    "/emergency", "/emergency?scope=trader/apple-ema",
+    "/emergency", "/emergency?scope=trader/apple-ema", "/risk", "/risk?of=trader",
+    "/config?at=accounts/paper-demo/breakers/rejects",
     "/traders/apple-ema?tab=performance",
 ]  # fmt: skip
 SERIOUS = {"serious", "critical"}

@@ -49,6 +49,33 @@ def test_lifting_another_scope_closes_nothing() -> None:
     assert len(breakers.lifted("all")) == 1
 
 
+def test_a_feeds_latch_is_lifted_with_the_halt_of_its_account() -> None:
+    breakers = Breakers()
+    rule = Rule(Decimal(30), Action.PAUSE)
+    assert breakers.hold("feed/bars", Breaker.FEED_DISCONNECTED, rule, 31, 0, "") is not None
+    assert breakers.lifted(SCOPE) == []
+    assert len(breakers.lifted(SCOPE, "feed/bars")) == 1
+
+
+def test_one_that_only_alarms_closes_by_itself_and_alarms_again() -> None:
+    body = {"bound": "3", "action": "alarm", "resume": "person", "cooldown_s": 0, "window_s": 60}
+    rule, breakers = Rule.from_document(body), Breakers()
+    for start in (0, 100):
+        for second in range(start, start + 3):
+            now = second * NS_PER_S
+            opened = breakers.count(SCOPE, Breaker.REJECTS, rule, now, now)
+        assert opened is not None
+        assert len(breakers.cooled(now + 1)) == 1
+
+
+def test_what_counts_towards_the_bound_is_told() -> None:
+    breakers = Breakers()
+    rejects(breakers, 0, 50)
+    for at_s, count in ((55, 2), (61, 1), (200, 0)):
+        assert breakers.counted(SCOPE, Breaker.REJECTS, LATCHES, at_s * NS_PER_S) == count
+    assert breakers.counted("account/other", Breaker.REJECTS, LATCHES, 0) == 0
+
+
 def hold(breakers: Breakers, value: float, at_s: float) -> bool:
     now = int(at_s * NS_PER_S)
     opened = breakers.hold(SCOPE, Breaker.CLOCK_OFFSET, COOLS, value, now, "the clock moved")

@@ -14,9 +14,10 @@ import pytest
 
 from tests.runner.harness import PAPER, Rig, document, rig, trader, until, wave
 from tradedeck.kernel.clock import NS_PER_S
+from tradedeck.marketdata.ports import FeedState
 from tradedeck.risk.breakers import Breaker, Breakers, Rule
 from tradedeck.risk.limits import Action
-from tradedeck.runner.breakers import BreakerWatch
+from tradedeck.runner.breakers import BreakerWatch, close_lifted, gauges
 
 pytestmark = pytest.mark.processes
 
@@ -92,6 +93,34 @@ def test_a_feed_that_is_away_for_too_long_opens_and_comes_back(tmp_path: Path) -
             return any(e.body["breaker"] == "feed_disconnected" for e in r.entries("breaker.reset"))
 
         until(closed, "the feed is back")
+
+
+def test_a_feed_that_came_back_while_the_runner_was_down_closes_its_breaker(tmp_path: Path) -> None:
+    frames = tmp_path / "frames.jsonl"
+
+    def frame() -> None:
+        at = time.time_ns() - 60 * NS_PER_S
+        body = {"instrument": "AAA", "time": at, "open": 9, "high": 9, "low": 9, "close": 9}
+        with frames.open("a") as file:
+            file.write(json.dumps(body) + "\n")
+
+    frame()
+    wanted = document([CROSS], source=str(frames), kind="live_file", loop=False)
+    del wanted["feeds"][0]["speed"], wanted["feeds"][0]["loop"]
+    env = PAPER | {"LIVE_FILE_STALE_MS": "3000", "LIVE_FILE_REFRESH_MS": "50"}
+    with rig(tmp_path, wanted, env) as r:
+        tripped(r, "stale_checks")
+        r.kill("runner", signal.SIGKILL)
+        head = r.head()
+        frame()
+        r.start("runner")
+
+        def closed() -> bool:
+            frame()
+            said = r.entries("breaker.reset")
+            return any(e.body["breaker"] == "stale_checks" and e.seq > head for e in said)
+
+        until(closed, "the breaker to be closed")
 
 
 class _Clock:
@@ -176,3 +205,45 @@ def test_rejects_act_on_their_account() -> None:
     assert (scope, action, by) == ("account/main", Action.FLATTEN, "breaker")
     assert "3 rejects in 60 s" in reason
     assert until(lambda: not world.sink.turn_rejected)
+
+
+def test_a_feeds_latch_halts_its_accounts_and_closes_with_their_lift() -> None:
+    patience = Rule(Decimal(30), Action.PAUSE)
+    watch, world, clock = watched(RULES | {Breaker.FEED_DISCONNECTED: patience})
+    world.traders["one"] = SimpleNamespace(plan=SimpleNamespace(account="main", feed="bars"))
+    feed = SimpleNamespace(feed=SimpleNamespace(id="bars"), state=FeedState.STALE, down_ns=None)
+    world.feeds["bars"] = feed
+    watch.keep(clock.wall)
+    clock.pass_s(31)
+    watch.keep(clock.wall)
+    kind, body = world.facts[-1]
+    assert (kind, body["scope"]) == ("breaker.tripped", "feed/bars")
+    assert body["halts"] == ["account/main"]
+    assert world.halted[-1][0] == "account/main"
+    close_lifted(world, "account/other", "me")
+    assert world.breakers.open
+    close_lifted(world, "account/main", "me")
+    assert (world.facts[-1][0], world.facts[-1][1]["by"]) == ("breaker.reset", "me")
+    assert not world.breakers.open
+
+
+def test_people_see_how_far_each_is_from_opening() -> None:
+    rules = RULES | {
+        Breaker.FEED_DISCONNECTED: Rule(Decimal(30), Action.PAUSE, cooldown_s=5),
+        Breaker.REPEATED_EXECUTION: Rule(Decimal(9), Action.PAUSE, window_s=60),
+    }
+    watch, world, clock = watched(rules)
+    world.accounts["main"].engine.now_ns = 5 * NS_PER_S
+    world.traders["one"] = SimpleNamespace(plan=SimpleNamespace(account="main", feed="bars"))
+    feed = SimpleNamespace(feed=SimpleNamespace(id="bars"), state=FeedState.STALE, down_ns=None)
+    world.feeds["bars"] = feed
+    world.sink.turn_rejected += ["main", "main"]
+    world.sink.turn_entries.append(("one", 4 * NS_PER_S))
+    watch.keep(clock.wall)
+    clock.pass_s(31)
+    watch.keep(clock.wall)
+    rows = {(row["scope"], row["breaker"]): row for row in gauges(world, clock.wall)}
+    assert rows["account/main", "rejects"]["used"] == 2
+    assert rows["trader/one", "repeated_execution"]["used"] == 1
+    away = rows["feed/bars", "feed_disconnected"]
+    assert (away["used"], away["closes_ns"]) == (31.0, clock.wall + 5 * NS_PER_S)

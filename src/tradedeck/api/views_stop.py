@@ -304,22 +304,46 @@ class DrillList(BaseModel):
     items: list[DrillView]
 
 
-class BreakerView(BaseModel):
-    """What stops trading by itself, how near it is, and when it last did."""
+class BreakerHalt(BaseModel):
+    """A latch that a breaker or a running limit set, and that stands."""
 
     scope: str
+    level: str
+    by: str
+    at: Instant
+
+
+class BreakerView(BaseModel):
+    """What stops trading by itself: the document's rule, how near it is, and how it stands.
+
+    `window_s`: seconds in which events are counted, null where none are. `cooldown_s`: seconds
+    without the cause until it closes by itself, null where a person lifts it. `lifted_by`: the
+    least role that lifts what it latches, null where it latches nothing. `closes_at`: when an open
+    one closes if its cause does not come back.
+    """
+
+    account: str
+    scope: str
     breaker: str
-    state: Literal["armed", "tripped"]
+    state: Literal["closed", "open"]
     used: float | None
-    bound: float | None
+    bound: float
     unit: str
-    action: str | None
+    window_s: float | None
+    action: Literal["alarm", "pause", "reduce_only", "flatten"]
+    resume: Literal["auto", "person"]
+    cooldown_s: float | None
+    lifted_by: str | None
     reason: str
+    numbers: dict[str, Any]
+    open_since: Instant | None
+    closes_at: Instant | None
+    halts: list[BreakerHalt]
     last_tripped: Instant | None
     trips: int
 
 
 class BreakerList(BaseModel):
-    """By scope."""
+    """Open ones first."""
 
     items: list[BreakerView]

@@ -245,8 +245,7 @@ class AccountEngine:
                 continue
             already.add(breach.limit)
             self._sink.breached(scope, breach)
-            reason = f"{breach.limit} {breach.value} of {breach.bound}"
-            actions += self.act(scope, breach.action, reason, "limit")
+            actions += self.act(scope, breach.action, breach.words, "limit")
         return actions
 
     def act(self, scope: str, action: LimitAction, reason: str, by: str) -> list[Action]:

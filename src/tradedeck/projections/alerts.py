@@ -13,6 +13,7 @@ _SAID_BETTER = frozenset(
         "LIMIT_BREACHED",
         "ORDER_UNKNOWN",
         "FEED_STALE",
+        "BREAKER_TRIPPED",
         "TRADER_FAULTED",
         "CONFIG_REFUSED",
         "DRILL_FAILED",
@@ -62,10 +63,10 @@ def _breach(body: dict[str, Any]) -> Draft:
 def _breaker(body: dict[str, Any]) -> Draft:
     return Draft(
         "BREAKER_TRIPPED",
-        str(body["scope"]),
+        f"{body['scope']}/{body.get('breaker')}",
         f"{body.get('breaker')} tripped for {body['scope']}: {body.get('reason')}; action: "
         f"{body.get('action')}.",
-        "warning",
+        "warning" if body.get("action") == "alarm" else "critical",
     )
 
 

@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import func, select
 
 from tradedeck.desired.tables import desired_versions
+from tradedeck.execution.checks import FULL_MARGIN
 from tradedeck.kernel.clock import format_ns
 from tradedeck.projections import tables as t
 from tradedeck.readmodels.desired import by_id
@@ -72,12 +73,15 @@ def _scope(
     rows: list[dict[str, Any]] = []
     for name in NAMES:
         value: Any = limits.get(name)
+        own = value is not None
+        if name == "margin_use_max" and not own and scope.startswith("account/"):
+            value = FULL_MARGIN  # holds also where nobody set it
         if value is None:
             continue
         running = mapping(value)
         bound: Any = running.get("bound", value)
         breach = breached.get((scope, name), {})
-        by, at_ns = setters.of(scope, name)
+        by, at_ns = setters.of(scope, name) if own else (None, None)
         rows.append(
             {
                 "scope": scope,

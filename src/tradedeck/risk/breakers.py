@@ -55,11 +55,15 @@ class Rule:
 
     @classmethod
     def from_document(cls, body: Mapping[str, Any]) -> Rule:
-        """From one breaker of a validated desired document."""
-        auto = body["resume"] == "auto"
+        """From one breaker of a validated desired document.
+
+        One that only alarms stops nothing that a person could lift: it closes by itself.
+        """
+        action = Action(body["action"])
+        auto = body["resume"] == "auto" or action is Action.ALARM
         return cls(
             Decimal(str(body["bound"])),
-            Action(body["action"]),
+            action,
             float(body.get("window_s") or 0),
             float(body.get("cooldown_s") or 0) if auto else None,
         )
@@ -133,14 +137,21 @@ class Breakers:
         """
         window = self._events.setdefault((scope, breaker), deque(maxlen=EVENTS_MAX))
         window.append(at_ns)
-        while window[0] < at_ns - rule.window_s * NS_PER_S or window[0] > at_ns:
-            window.popleft()  # too old, or from before a replay began again
+        _prune(window, rule, at_ns)
         numbers = {"count": len(window), "bound": int(rule.bound), "window_s": rule.window_s}
         if len(window) < rule.bound:
             return None
         window.clear()
         reason = f"{numbers['count']} {UNITS[breaker]} in {rule.window_s:g} s"
         return self._trip(scope, breaker, rule, now_ns, numbers, reason)
+
+    def counted(self, scope: str, breaker: Breaker, rule: Rule, at_ns: int) -> int:
+        """Events of the window that ends at `at_ns`, on the events' own clock."""
+        window = self._events.get((scope, breaker))
+        if not window:
+            return 0
+        _prune(window, rule, at_ns)
+        return len(window)
 
     def hold(
         self, scope: str, breaker: Breaker, rule: Rule, value_s: float, now_ns: int, reason: str
@@ -180,10 +191,15 @@ class Breakers:
             del self.open[item.scope, item.breaker]
         return done
 
-    def lifted(self, scope: str) -> list[Open]:
-        """A person lifted the halt of `scope`: its latched breakers are closed; those closed."""
+    def lifted(self, scope: str, *feeds: str) -> list[Open]:
+        """A person lifted the halt of `scope`: its latched breakers are closed, and those of the
+        feeds that had halted it; those closed.
+        """
+        scopes = {scope, *feeds}
         done = [
-            item for item in self.open.values() if item.latched and scope in ("all", item.scope)
+            item
+            for item in self.open.values()
+            if item.latched and (scope == "all" or item.scope in scopes)
         ]
         for item in done:
             del self.open[item.scope, item.breaker]
@@ -198,3 +214,9 @@ class Breakers:
             if item.denies and item.scope in scopes:
                 return item
         return None
+
+
+def _prune(window: deque[int], rule: Rule, at_ns: int) -> None:
+    """Drop what is too old, or from before a replay began again."""
+    while window and (window[0] < at_ns - rule.window_s * NS_PER_S or window[0] > at_ns):
+        window.popleft()

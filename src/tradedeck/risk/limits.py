@@ -97,6 +97,8 @@ class Limits:
 
 
 RUNNING = ("drawdown_max", "day_loss_max", "loss_max")
+STALE_CHECKS_DEFAULT = 3
+"""Consecutive stale checks of a feed that open its breaker where no limit says otherwise."""
 _COUNTS = frozenset({"orders_per_minute", "open_orders_max", "stale_checks_max"})
 NAMES = tuple(spec.name for spec in fields(Limits))
 """Every limit's name, in the order people read them."""

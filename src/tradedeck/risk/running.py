@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tradedeck.kernel.canonical import decimal_text
 from tradedeck.risk.limits import Action, Limits, RunningLimit
 from tradedeck.trading.money import ZERO
 
 _MARGIN = 1e-9  # relative; far above what a float loses, far below any limit's step
+_STEP = Decimal("0.00000001")
 _NEVER = float("-inf")
 
 
@@ -24,6 +26,11 @@ class Breach:
     value: Decimal
     bound: Decimal
     action: Action
+
+    @property
+    def words(self) -> str:
+        """`drawdown_max 0.21 of 0.2`: the reason of what follows."""
+        return f"{self.limit} {decimal_text(self.value)} of {decimal_text(self.bound)}"
 
 
 class EquityWatch:
@@ -120,4 +127,4 @@ class EquityWatch:
 def _crossed(name: str, limit: RunningLimit | None, value: Decimal) -> Breach | None:
     if limit is None or value < limit.bound:
         return None
-    return Breach(name, value.quantize(Decimal("0.00000001")), limit.bound, limit.action)
+    return Breach(name, value.quantize(_STEP).normalize(), limit.bound, limit.action)

@@ -7,6 +7,7 @@ denies entries while it is open; one that latches does so through a halt.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tradedeck.engine.actions import Action
 from tradedeck.kernel.clock import NS_PER_S
@@ -26,7 +27,6 @@ class BreakerWatch:
     def __init__(self, world: World) -> None:
         self._world = world
         self._next_ns = 0
-        self._down: dict[str, int] = {}
         self._clocks: tuple[int, int] | None = None
 
     def keep(self, now_ns: int) -> list[Action]:
@@ -69,9 +69,11 @@ class BreakerWatch:
         world = self._world
         for name, run in world.feeds.items():
             if run.state is None or run.state not in _DOWN:
-                self._down.pop(name, None)
+                run.down_ns = None
                 continue
-            seconds = (now_ns - self._down.setdefault(name, now_ns)) / NS_PER_S
+            if run.down_ns is None:
+                run.down_ns = now_ns
+            seconds = (now_ns - run.down_ns) / NS_PER_S
             reason = f"the feed {name} has been {run.state.value} for {seconds:.0f} s"
             rule = self._strictest(run)
             if rule is not None:
@@ -83,13 +85,9 @@ class BreakerWatch:
 
     def _strictest(self, run: FeedRun) -> Rule | None:
         """Of the accounts that trade by the feed: the shortest patience."""
-        rules = [a.plan.breakers[Breaker.FEED_DISCONNECTED] for a in self._traded_by(run.feed.id)]
+        traded = _traded_by(self._world, run.feed.id)
+        rules = [account.plan.breakers[Breaker.FEED_DISCONNECTED] for account in traded]
         return min(rules, key=lambda rule: rule.bound, default=None)
-
-    def _traded_by(self, feed: str) -> list[Account]:
-        world = self._world
-        names = {t.plan.account for t in world.traders.values() if t.plan.feed == feed}
-        return [account for name, account in world.accounts.items() if name in names]
 
     def _clock(self, now_ns: int) -> Iterator[Open]:
         """A step of the wall clock against the clock that nobody can set."""
@@ -126,6 +124,7 @@ class BreakerWatch:
                 "numbers": item.numbers,
                 "reason": item.reason,
                 "resume": "person" if item.latched else "auto",
+                "halts": [scope for scope, _ in self._halted(item)],
             },
         )
         world.sink.alarm(
@@ -135,20 +134,23 @@ class BreakerWatch:
             "critical",
         )
         actions: list[Action] = []
-        if item.action is LimitAction.ALARM:
-            return actions
-        for scope, account in self._acted_on(item.scope):
-            if item.latched or item.action is LimitAction.FLATTEN:
-                reason = f"{item.breaker.value.replace('_', ' ')}: {item.reason}"
-                actions += account.engine.act(scope, item.action, reason, "breaker")
+        for scope, account in self._halted(item):
+            reason = f"{item.breaker.value.replace('_', ' ')}: {item.reason}"
+            actions += account.engine.act(scope, item.action, reason, "breaker")
         return actions
 
-    def _acted_on(self, scope: str) -> list[tuple[str, Account]]:
-        """Scopes that can be halted, with their accounts: a feed's are those that trade by it."""
-        world = self._world
+    def _halted(self, item: Open) -> list[tuple[str, Account]]:
+        """Scopes that its opening halts, with their accounts: a feed's are those that trade by it.
+        One that cools down denies by itself, and only flattens through a halt.
+        """
+        if item.action is LimitAction.ALARM:
+            return []
+        if not item.latched and item.action is not LimitAction.FLATTEN:
+            return []
+        world, scope = self._world, item.scope
         kind, _, name = scope.partition("/")
         if kind == "feed":
-            return [(f"account/{a.plan.id}", a) for a in self._traded_by(name)]
+            return [(f"account/{a.plan.id}", a) for a in _traded_by(world, name)]
         if kind == "trader":
             trader = world.traders.get(name)
             return [] if trader is None else [(scope, world.accounts[trader.plan.account])]
@@ -156,10 +158,48 @@ class BreakerWatch:
         return [] if account is None else [(scope, account)]
 
 
+def _traded_by(world: World, feed: str) -> list[Account]:
+    names = {t.plan.account for t in world.traders.values() if t.plan.feed == feed}
+    return [account for name, account in world.accounts.items() if name in names]
+
+
 def close_lifted(world: World, scope: str, by: str) -> None:
-    """A person lifted the halt of that scope: the breakers that latched it are closed."""
-    for item in world.breakers.lifted(scope):
+    """A person lifted the halt of that scope: the breakers that latched it are closed. That of a
+    feed is with the first of its accounts; where the feed is still away it opens again for all.
+    """
+    kind, _, name = scope.partition("/")
+    feeds = {
+        f"feed/{trader.plan.feed}"
+        for trader in world.traders.values()
+        if kind == "account" and trader.plan.account == name
+    }
+    for item in world.breakers.lifted(scope, *feeds):
         _closed(world, item, f"the halt of {scope} was lifted", by)
+
+
+def gauges(world: World, now_ns: int) -> list[dict[str, Any]]:
+    """How far each breaker is from opening, and when an open one may close: for people."""
+    breakers, rows = world.breakers, dict[tuple[str, Breaker], dict[str, Any]]()
+
+    def used(scope: str, breaker: Breaker, value: float) -> None:
+        rows[scope, breaker] = {"scope": scope, "breaker": breaker.value, "used": value}
+
+    for name, account in world.accounts.items():
+        scope, rule = f"account/{name}", account.plan.breakers[Breaker.REJECTS]
+        used(scope, Breaker.REJECTS, breakers.counted(scope, Breaker.REJECTS, rule, now_ns))
+    for name, trader in world.traders.items():
+        owner = world.accounts[trader.plan.account]
+        scope, rule = f"trader/{name}", owner.plan.breakers[Breaker.REPEATED_EXECUTION]
+        count = breakers.counted(scope, Breaker.REPEATED_EXECUTION, rule, owner.engine.now_ns)
+        used(scope, Breaker.REPEATED_EXECUTION, count)
+    for name, run in world.feeds.items():
+        down_s = 0.0 if run.down_ns is None else (now_ns - run.down_ns) / NS_PER_S
+        used(f"feed/{name}", Breaker.FEED_DISCONNECTED, round(down_s, 1))
+    for key, item in breakers.open.items():
+        row = rows.setdefault(key, {"scope": item.scope, "breaker": item.breaker.value})
+        if item.cooldown_ns is not None:
+            row["closes_ns"] = item.seen_ns + item.cooldown_ns
+    return list(rows.values())
 
 
 def _closed(world: World, item: Open, reason: str, by: str) -> None:

@@ -25,7 +25,7 @@ from tradedeck.marketdata.ports import DataMode, Feed, FeedState
 from tradedeck.runner import state
 from tradedeck.runner.lifecycle import Lifecycle
 from tradedeck.runner.plan import AccountPlan, Plan, TraderPlan, plan_of
-from tradedeck.runner.world import Account, FeedRun, Trader, TraderState, World
+from tradedeck.runner.world import STALE, Account, FeedRun, Trader, TraderState, World
 from tradedeck.strategies import registry
 from tradedeck.trading.facts import Kind
 
@@ -127,7 +127,8 @@ class Configurator:
             if run is not None:
                 _close(run.feed)
                 world.journal.drop(f"feed/{name}")
-            world.feeds[name] = FeedRun(feeds[name], spec)
+            stale = name in (world.journal.get(STALE) or ())
+            world.feeds[name] = FeedRun(feeds[name], spec, tripped=stale)
             if run is None:
                 self._restore_feed(world.feeds[name])
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from tradedeck.kernel.clock import NS_PER_S, format_ns
 from tradedeck.marketdata.ports import DataMode, FeedState
+from tradedeck.risk.limits import STALE_CHECKS_DEFAULT
 from tradedeck.runner.breakers import BreakerWatch
 from tradedeck.runner.configure import Configurator
 from tradedeck.runner.lifecycle import Lifecycle
@@ -24,7 +25,6 @@ from tradedeck.trading.market import Bar
 IDLE_NS_MAX = NS_PER_S // 20  # housekeeping comes round at least that often
 STALE_CHECK_NS = NS_PER_S
 ROOM_CHECK_NS = NS_PER_S
-STALE_CHECKS_DEFAULT = 3
 CYCLE_EVERY_NS = NS_PER_S
 
 
@@ -168,6 +168,7 @@ class Loop:
         bound = self._stale_bound(run)
         if run.stale_checks >= bound and not run.tripped:
             run.tripped = True
+            world.keep_stale()
             world.fact(
                 Kind.BREAKER_TRIPPED,
                 {
@@ -198,6 +199,7 @@ class Loop:
         run.stale_checks = 0
         if run.tripped:
             run.tripped = False
+            self._world.keep_stale()
             self._world.fact(
                 Kind.BREAKER_RESET,
                 {

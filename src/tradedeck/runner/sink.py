@@ -159,8 +159,8 @@ class JournalSink:
         )
         self.alarm(
             "LIMIT_BREACHED",
-            f"{scope}: {breach.limit} at {breach.value}, "
-            f"the bound is {breach.bound}; action {breach.action.value}",
+            f"{scope}: {breach.limit} at {decimal_text(breach.value)}, "
+            f"the bound is {decimal_text(breach.bound)}; action {breach.action.value}",
             "critical",
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tradedeck.kernel.clock import NS_PER_MS, NS_PER_S
+from tradedeck.runner.breakers import gauges as breaker_gauges
 from tradedeck.runner.recover import Recovery
 from tradedeck.runner.world import Trader, World
 
@@ -67,6 +68,7 @@ class Telemetry:
             },
             "traders": {name: self._trader(trader) for name, trader in world.traders.items()},
             "feeds": {name: self._feed(name, now) for name in world.feeds},
+            "breakers": breaker_gauges(world, now),
             "hosts": [
                 {"trader": host.trader, "pid": host.pid} for host in world.hosts.hosts.values()
             ],

@@ -120,15 +120,21 @@ class Trader:
         return self.loaded and self.state in (TraderState.RUNNING, TraderState.PAUSED)
 
 
+STALE = "stale"
+
+
 @dataclass(slots=True)
 class FeedRun:
-    """A feed at run time. `state` is what was journaled last."""
+    """A feed at run time. `state` is what was journaled last, `down_ns` since when it gives nothing
+    usable, `tripped` whether its stale checks have opened their breaker.
+    """
 
     feed: Feed
     spec: Mapping[str, Any]
     state: FeedState | None = None
     stale_checks: int = 0
     tripped: bool = False
+    down_ns: int | None = None
     checked_ns: int = 0
     lap: int = 0
     fresh: bool = True
@@ -214,6 +220,10 @@ class World:
     def new_order_id(self) -> str:
         """A fresh order id."""
         return new_id("ord", self.clock.now_ns())
+
+    def keep_stale(self) -> None:
+        """Keep over a restart which feeds' stale checks have opened their breaker."""
+        self.journal.put(STALE, [name for name, run in self.feeds.items() if run.tripped])
 
     def fact(self, kind: Kind, body: dict[str, Any]) -> None:
         """State a fact in this turn."""

@@ -64,15 +64,16 @@ export function touched(kind: string): string[] {
   switch (kind) {
     case "equity": return ["equity", "limits", "positions"];
     case "decision": return ["decisions", "bars", "memory"];
-    case "config.applied": case "config.refused": case "condition": return ["config"];
+    case "config.applied": case "config.refused": case "condition": return ["config", "limits", "breakers"];
     case "strategy.swapped": return ["config", "decisions", "memory"];
-    case "alarm": case "limit.breached": case "breaker.tripped": case "breaker.reset": return ["alerts", "limits"];
+    case "alarm": case "limit.breached": case "breaker.tripped": case "breaker.reset": return ["alerts", "limits", "breakers", "breaches"];
     case "kill.sent": case "kill.requested": case "kill.owned": case "kill.step": case "kill.account_flat": case "kill.done": return ["kills", "kill-preview"];
     case "halt.lift_waiting": case "halt.lift_cancelled": case "halt.lift_refused": return ["lifts", "alerts"];
     case "drill.done": case "drill.failed": return ["drills", "alerts"];
     case "guard.started": case "guard.stopped": case "guard.runner": return ["guard", "alerts"];
-    case "command.done": case "halt.set": return ["audit"];
-    case "halt.cleared": return ["audit", "lifts"];
+    case "command.done": return ["audit"];
+    case "halt.set": return ["audit", "breakers", "breaches"];
+    case "halt.cleared": return ["audit", "lifts", "breakers", "breaches"];
     case "runner.started": case "runner.stopped": case "host.killed": return ["components", "alerts"];
     default: return [];
   }

@@ -337,7 +337,7 @@ export interface paths {
         };
         /**
          * List Breakers
-         * @description What stops trading by itself: bounds, use, and what has tripped.
+         * @description What stops trading by itself: each rule beside its state, and what opened it.
          */
         get: operations["list_breakers_api_v1_breakers_get"];
         put?: never;
@@ -2155,8 +2155,25 @@ export interface components {
             resume: "person" | "auto";
         };
         /**
+         * BreakerHalt
+         * @description A latch that a breaker or a running limit set, and that stands.
+         */
+        BreakerHalt: {
+            /**
+             * At
+             * @example 2026-11-20T14:00:00Z
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Level */
+            level: string;
+            /** Scope */
+            scope: string;
+        };
+        /**
          * BreakerList
-         * @description By scope.
+         * @description Open ones first.
          */
         BreakerList: {
             /** Items */
@@ -2164,32 +2181,63 @@ export interface components {
         };
         /**
          * BreakerView
-         * @description What stops trading by itself, how near it is, and when it last did.
+         * @description What stops trading by itself: the document's rule, how near it is, and how it stands.
+         *
+         *     `window_s`: seconds in which events are counted, null where none are. `cooldown_s`: seconds
+         *     without the cause until it closes by itself, null where a person lifts it. `lifted_by`: the
+         *     least role that lifts what it latches, null where it latches nothing. `closes_at`: when an open
+         *     one closes if its cause does not come back.
          */
         BreakerView: {
-            /** Action */
-            action: string | null;
+            /** Account */
+            account: string;
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "alarm" | "pause" | "reduce_only" | "flatten";
             /** Bound */
-            bound: number | null;
+            bound: number;
             /** Breaker */
             breaker: string;
+            /** Closes At */
+            closes_at: string | null;
+            /** Cooldown S */
+            cooldown_s: number | null;
+            /** Halts */
+            halts: components["schemas"]["BreakerHalt"][];
             /** Last Tripped */
             last_tripped: string | null;
+            /** Lifted By */
+            lifted_by: string | null;
+            /** Numbers */
+            numbers: {
+                [key: string]: unknown;
+            };
+            /** Open Since */
+            open_since: string | null;
             /** Reason */
             reason: string;
+            /**
+             * Resume
+             * @enum {string}
+             */
+            resume: "auto" | "person";
             /** Scope */
             scope: string;
             /**
              * State
              * @enum {string}
              */
-            state: "armed" | "tripped";
+            state: "closed" | "open";
             /** Trips */
             trips: number;
             /** Unit */
             unit: string;
             /** Used */
             used: number | null;
+            /** Window S */
+            window_s: number | null;
         };
         /**
          * Breakers

@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, send } from "./http";
 import type {
-  Alert, AuditRecord, Backtest, BacktestResult, ComponentHealth, ConfigState, ConfigVersion, ConfigVersionFull, DataSource, Decision, EquitySeries, Execution, Fill,
+  Alert, AuditRecord, Backtest, BacktestResult, Breaker, ComponentHealth, ConfigState, ConfigVersion, ConfigVersionFull, DataSource, Decision, EquitySeries, Execution, Fill,
   Headroom, JsonSchema, LedgerPosting, LiveEvent, LogLine, Order, OrderDetail, Page, Performance, Position, PresetReport, RegimeSeries, Session, Status,
   Strategy, Trade, TraderBars, TraderPreview,
 } from "./types";
@@ -95,6 +95,10 @@ export const queries = {
     queryOptions({ queryKey: ["regime", account], queryFn: ({ signal }) => get<RegimeSeries>(`/accounts/${account}/regime`, {}, signal), staleTime: 5_000, refetchInterval: 5_000 }),
   history: (limit = 60) =>
     queryOptions({ queryKey: ["history", limit], queryFn: ({ signal }) => getList<LiveEvent>("/events/history", { limit }, signal), staleTime: 60_000 }),
+  breakers: () => queryOptions({ queryKey: ["breakers"], queryFn: ({ signal }) => getList<Breaker>("/breakers", {}, signal), staleTime: 1_000, refetchInterval: 3_000 }),
+  /** Openings, breaches and halts, newest first. */
+  breaches: (limit = 30) =>
+    queryOptions({ queryKey: ["breaches", limit], queryFn: ({ signal }) => getList<LiveEvent>("/events/history", { limit, kind: "limit.breached,breaker.tripped,breaker.reset,halt.set,halt.cleared" }, signal), staleTime: 60_000 }),
   positions: () => queryOptions({ queryKey: ["positions"], queryFn: ({ signal }) => getList<Position>("/positions", {}, signal), staleTime: 500 }),
   alerts: () => queryOptions({ queryKey: ["alerts"], queryFn: ({ signal }) => getList<Alert>("/alerts", {}, signal), staleTime: 1_000 }),
   components: () => queryOptions({ queryKey: ["components"], queryFn: ({ signal }) => getList<ComponentHealth>("/health/components", {}, signal), refetchInterval: 3_000 }),

@@ -76,6 +76,7 @@ export type RegimeSeries = Schemas["RegimeView"];
 export type Metric = Schemas["Metric"];
 export type Performance = Schemas["Performance"];
 export type Headroom = Schemas["Headroom"];
+export type Breaker = Schemas["BreakerView"];
 export type Alert = Narrow<Schemas["AlertView"], { severity: "info" | "warning" | "critical" }>;
 export interface JsonSchema {
   type?: string | string[]; title?: string; description?: string; default?: unknown; enum?: unknown[]; const?: unknown;

@@ -27,7 +27,7 @@ const Help = lazy(() => import("./Help").then((module) => ({ default: module.Hel
 const groups: { heading: string | null; items: Place[] }[] = [
   { heading: null, items: ["/", "/traders", "/orders"] },
   { heading: "Improve", items: ["/backtests", "/config"] },
-  { heading: "Operate", items: ["/emergency", "/operations", "/audit"] },
+  { heading: "Operate", items: ["/emergency", "/risk", "/operations", "/audit"] },
 ];
 const placeOf = (to: Place) => places.find((place) => place.to === to);
 

@@ -5,6 +5,7 @@ export const places = [
   { key: "c", to: "/", label: "Command Center" },
   { key: "t", to: "/traders", label: "Traders" },
   { key: "o", to: "/orders", label: "Orders and positions" },
+  { key: "r", to: "/risk", label: "Risk" },
   { key: "e", to: "/emergency", label: "Emergency" },
   { key: "b", to: "/backtests", label: "Backtests" },
   { key: "f", to: "/config", label: "Configuration" },

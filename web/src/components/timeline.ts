@@ -68,7 +68,9 @@ export function describe(event: LiveEvent): TimelineItem {
     case "limit.breached":
       return { ...base, shape: "triangle", tone: "bad", title: `Limit breached: ${words(text(body.limit)).toLowerCase()}`, detail: join(body.scope, `${text(body.value)} of ${text(body.bound)}`, `action ${words(text(body.action)).toLowerCase()}`) };
     case "breaker.tripped":
-      return { ...base, shape: "triangle", tone: "warn", title: `Breaker tripped: ${words(text(body.breaker)).toLowerCase()}`, detail: join(body.scope, body.reason) };
+      return { ...base, shape: "triangle", tone: "warn", title: `Breaker opened: ${words(text(body.breaker)).toLowerCase()}`, detail: join(body.scope, body.reason) };
+    case "breaker.reset":
+      return { ...base, shape: "dot", tone: "ok", title: `Breaker closed: ${words(text(body.breaker)).toLowerCase()}`, detail: join(body.scope, body.reason) };
     case "host.killed":
       return { ...base, shape: "triangle", tone: "bad", title: `${text(body.trader)} host replaced: ${text(body.reason)}`, detail: join(body.detail, `${text(body.restarts)} restarts`), trader };
     case "alarm":

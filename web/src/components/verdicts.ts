@@ -5,10 +5,10 @@ import { codeWords, duration, num, plural } from "~/lib/format";
 import type { MarkShape, StateTone } from "~/lib/look";
 import { closestFirst, limitName, usedRatio, usedText } from "./headroom";
 
-export interface Verdict { question: string; answer: string; detail: string; shape: MarkShape; tone: StateTone; link?: { to: "/operations" | "/traders" | "/orders"; label: string; search?: Record<string, string> }; act?: "kill" | "alerts" }
-const good = { shape: "dot", tone: "ok" } as const;
-const warn = { shape: "triangle", tone: "warn" } as const;
-const bad = { shape: "triangle", tone: "bad" } as const;
+export interface Verdict { question: string; answer: string; detail: string; shape: MarkShape; tone: StateTone; link?: { to: "/operations" | "/traders" | "/orders" | "/risk" | "/emergency" | "/config"; label: string; search?: Record<string, string> }; act?: "kill" | "alerts" }
+export const good = { shape: "dot", tone: "ok" } as const;
+export const warn = { shape: "triangle", tone: "warn" } as const;
+export const bad = { shape: "triangle", tone: "bad" } as const;
 const unsure = { shape: "question", tone: "unknown" } as const;
 
 export function safe(status: Status, limits: Headroom[] | undefined): Verdict {
@@ -25,7 +25,7 @@ export function safe(status: Status, limits: Headroom[] | undefined): Verdict {
   if (status.mode === "signals") return { question, answer: "Yes, signals only", detail: "No account can execute; every order is refused", ...good };
   if (status.mode === "blocked") return { question, answer: "Blocked", detail: status.mode_reasons.map(codeWords).join(", ") || "A condition is unmet", ...warn, link: { to: "/operations", label: "see why" } };
   if (!closest && status.mode !== "live" && limits) return { question, answer: "No limits", detail: "Nothing bounds the traders", ...warn };
-  return { question, answer: ratio >= 1 ? "At a limit" : "Yes", detail, ...(ratio >= 1 ? warn : good) };
+  return { question, answer: ratio >= 1 ? "At a limit" : "Yes", detail, ...(ratio >= 1 ? warn : good), link: closest && { to: "/risk", label: "all limits" } };
 }
 
 export function book(status: Status, unknownOrders: Order[] | undefined): Verdict {

@@ -6,6 +6,7 @@ import { workingOrder } from "~/api/states";
 import { infer } from "~/forms/DocumentForm";
 import { catalogue } from "./catalogue";
 import { barsOf, days } from "./prices";
+import { installRisk } from "./risk";
 import { installStop } from "./stop";
 import { frozen, World, type MockTrader } from "./world";
 
@@ -178,22 +179,6 @@ on("GET", "/accounts/:id/equity", ({ query }) => {
   return json({ account: "paper-demo", currency: "USD", points: world.equity.filter((_, index) => index % step === 0 || index === world.equity.length - 1) });
 });
 on("GET", "/accounts/:id/performance", () => json({ metrics: performance(world.equity, world.trades) }));
-on("GET", "/accounts/:id/limits", () => {
-  const status = world.status();
-  const account = status.accounts[0];
-  const equity = Number(account?.equity ?? 1);
-  const goog = find("goog-breakout");
-  const largest = Math.max(...world.traders.map((trader) => Math.abs(trader.book.quantity * world.price(trader))));
-  const by = { set_by: "A. Operator", set_at: "2026-11-20T13:21:00Z" };
-  return items([
-    { scope: "trader/goog-breakout", limit: "position_quantity_max", label: "Position", used: Math.abs(goog?.book.quantity ?? 0), bound: 120, unit: "shares", last_breach: world.barTime, ...by },
-    { scope: "account/paper-demo", limit: "gross_exposure_max", label: "Gross exposure", used: Number(account?.exposure ?? 0) / equity, bound: 1, unit: "ratio", ...by },
-    { scope: "account/paper-demo", limit: "concentration_max", label: "Concentration", used: largest / equity, bound: 0.5, unit: "ratio", ...by },
-    { scope: "account/paper-demo", limit: "drawdown_max", label: "Drawdown", used: -Number(account?.drawdown ?? 0), bound: 0.25, unit: "ratio", action: "flatten", ...by },
-    { scope: "account/paper-demo", limit: "day_loss_max", label: "Day loss", used: Math.max(0, -Number(account?.day_pnl ?? 0)), bound: 2000, unit: "USD", action: "pause", ...by },
-    { scope: "account/paper-demo", limit: "orders_per_minute", label: "Order rate", used: 3, bound: 60, unit: "per min", ...by },
-  ]);
-});
 on("POST", "/traders", ({ body }) => {
   const spec = body as unknown as TraderSpec;
   if (world.document.traders.some((each) => each.account === spec.account && each.instrument === spec.instrument)) return problem(409, "INSTRUMENT_TAKEN", "Another trader has this instrument", `One trader per account and instrument: ${spec.instrument} on ${spec.account} belongs to ${world.document.traders.find((each) => each.instrument === spec.instrument)?.id}.`, { hint: "Stop and remove that trader, or choose another instrument." });
@@ -322,6 +307,7 @@ on("POST", "/flatten", ({ body }) => {
   });
 });
 on("POST", "/halts", ({ body }) => accept("halt.set", str(body.scope), () => setHalt(str(body.scope), body.level as "pause", str(body.reason))));
+installRisk(world, { on, items });
 installStop(world, { on, json, problem, setHalt, cancel, close });
 on("GET", "/decisions", ({ query }) => items((find(query.get("trader") ?? "")?.decisions ?? []).slice(-Number(query.get("limit") ?? 400)).reverse()));
 on("GET", "/alerts", () => items(world.alerts));
@@ -363,7 +349,7 @@ on("GET", "/audit", ({ query }) => {
   return items(world.audit.filter((record) => (!wanted("act") || record.act === wanted("act")) && (!wanted("outcome") || record.outcome === wanted("outcome")) && JSON.stringify(record).toLowerCase().includes(wanted("q").toLowerCase())).slice(0, Number(query.get("limit") ?? 100)));
 });
 on("GET", "/audit/verify", () => json({ ok: true, records: world.audit.length, head: "ab12", broken_at: null, detail: "" }));
-on("GET", "/events/history", ({ query }) => items(world.events.filter((event) => isNoteworthy(event.kind)).slice(-Number(query.get("limit") ?? 60)).reverse()));
+on("GET", "/events/history", ({ query }) => items(world.events.filter((event) => (query.get("kind") ? query.get("kind")?.split(",").includes(event.kind) : isNoteworthy(event.kind))).slice(-Number(query.get("limit") ?? 60)).reverse()));
 on("GET", "/accounts/:id/execution", ({ params }) => {
   const buckets = new Map<string, Execution["buckets"][number]>();
   for (const order of world.orders) {

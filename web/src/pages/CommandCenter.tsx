@@ -8,15 +8,15 @@ import type { AccountStatus, Alert, AuditRecord, EquityPoint, LiveEvent, Regime,
 import { useMay, useStatus } from "~/components/hooks";
 import { closestFirst, limitName, usedRatio, usedText } from "~/components/headroom";
 import { Panel, QueryPanel } from "~/components/Panel";
-import { openKill } from "~/components/shell";
 import { actWords } from "~/components/timeline";
 import { strategyText, TraderStateCell } from "~/components/TraderCells";
 import { collapse, describe, type TimelineItem } from "~/components/timeline";
 import { Timeline } from "~/components/Timeline";
+import { VerdictTiles } from "~/components/VerdictTiles";
 import * as verdicts from "~/components/verdicts";
 import { useNow } from "~/lib/clock";
 import { cx } from "~/lib/cx";
-import { basisPoints, codeWords, delta, drawdown, duration, integer, millis, money, num, number, percent, plural, position, price, tone, toneClass, words } from "~/lib/format";
+import { basisPoints, codeWords, delta, drawdown, duration, integer, millis, money, num, number, percent, plural, position, price, tone, toneClass } from "~/lib/format";
 import { usePrefs } from "~/lib/prefs";
 import { clock, moment, parse, tradingTime } from "~/lib/time";
 import { Empty, Figure, Meter, Segmented, Skeleton, SkeletonRows, Sparkline } from "~/ui/Bits";
@@ -69,22 +69,7 @@ function Verdicts({ status, account }: { status: Status; account: AccountStatus 
     known(verdicts.safe(status, limits)), known(verdicts.book(status, unknown?.filter((order) => order.status === "UNKNOWN"))),
     verdicts.broken(status, downMs), verdicts.needs(status, now),
   ];
-  return (
-    <div className="verdicts">
-      {list.map((verdict) => (
-        <section className="verdict" key={verdict.question}>
-          <h2><Mark shape={verdict.shape} tone={verdict.tone} />{verdict.question}</h2>
-          <b title={verdict.answer}>{verdict.answer}</b>
-          <p>
-            {verdict.detail}
-            {verdict.link && <> · <Link to={verdict.link.to} search={verdict.link.search as never}>{verdict.link.label}</Link></>}
-            {verdict.act === "kill" && <> · <button type="button" className="link" onClick={() => openKill()}>open</button></>}
-            {verdict.act === "alerts" && <> · <a href="#alerts">acknowledge</a></>}
-          </p>
-        </section>
-      ))}
-    </div>
-  );
+  return <VerdictTiles list={list} />;
 }
 
 const markWords: Record<string, { label: string; tone: ChartMark["tone"] }> = {
@@ -309,17 +294,19 @@ function Allocation({ status, account }: { status: Status; account: AccountStatu
   );
 }
 
+const CLOSEST = 3;
+/** The few that are closest; all of them, and what they do, stand on the Risk page. */
 function HeadroomPanel({ account, currency }: { account: string; currency: string }) {
   const query = useQuery(queries.headroom(account));
   return (
-    <QueryPanel title="Headroom" query={query} note="closest first · loosening waits, tightening does not">
+    <QueryPanel title="Headroom" query={query} note="the closest limits" end={<Link to="/risk">all limits</Link>}>
       {(limits) => {
-        const bounded = closestFirst(limits);
+        const bounded = closestFirst(limits).slice(0, CLOSEST);
         if (bounded.length === 0) return <Empty title="No limit is set" action={<Link to="/config" className="btn">Open configuration</Link>}>Limits bound orders, positions, exposure and losses. The gate holds every order against them.</Empty>;
         return (
-          <div className="grid grid-cols-1 gap-x-8 gap-y-3 pt-3 md:grid-cols-2 lg:grid-cols-3">
+          <div className="grid grid-cols-1 gap-x-8 gap-y-3 pt-3 md:grid-cols-3">
             {bounded.map((limit) => (
-              <div key={limit.scope + limit.limit} title={[limit.scope, limit.set_by && `set by ${limit.set_by}`, limit.action && `then ${words(limit.action).toLowerCase()}`, limit.last_breach && `last breach ${limit.last_breach}`].filter(Boolean).join(" · ")}>
+              <div key={limit.scope + limit.limit}>
                 <div className="flex justify-between gap-3 pb-1 text-12"><span className="truncate">{limitName(limit)}</span><span className="whitespace-nowrap text-muted">{usedText(limit, currency)}</span></div>
                 <Meter ratio={usedRatio(limit)} label={`${limitName(limit)}: ${usedText(limit)}`} />
               </div>

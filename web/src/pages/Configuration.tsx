@@ -31,7 +31,7 @@ const write = (document: unknown, format: Format) => (format === "json" ? JSON.s
 export const fieldPath = (path: string): string => path.replace(/\[(\d+)\]/gu, "/$1").replaceAll(".", "/");
 
 export function Configuration() {
-  const { tab, generation } = useSearch({ from: "/shell/config" });
+  const { tab, generation, at } = useSearch({ from: "/shell/config" });
   const navigate = useNavigate({ from: "/config" });
   const query = useQuery(queries.config());
   const current = tabs.some((each) => each.value === tab) ? (tab as Tab) : "form";
@@ -86,7 +86,7 @@ export function Configuration() {
         <Tabs<Tab> label="Views of the configuration" value={current} items={tabs} onChange={(value) => void navigate({ search: { tab: value === "form" ? undefined : value }, replace: true })} />
         <TabPanel value={current}>
           {!document ? <SkeletonRows rows={8} />
-            : current === "form" ? <FormView document={document} errors={errors} onChange={edit} disabled={Boolean(blocked)} />
+            : current === "form" ? <FormView document={document} errors={errors} onChange={edit} disabled={Boolean(blocked)} at={at?.split("/")} />
             : current === "raw" ? <Raw document={document} onChange={edit} onBroken={setBroken} disabled={Boolean(blocked)} />
             : current === "versions" ? <Versions current={state?.generation ?? 0} chosen={generation ? Number(generation) : null} onChoose={(next) => void navigate({ search: { tab: "versions", generation: next == null ? undefined : String(next) } })} />
             : <Conditions conditions={state?.conditions ?? []} />}
@@ -134,11 +134,11 @@ function Generations({ state }: { state: ConfigState }) {
   );
 }
 
-function FormView({ document, errors, onChange, disabled }: { document: DesiredDocument; errors: Record<string, string>; onChange: (next: unknown) => void; disabled: boolean }) {
+function FormView({ document, errors, onChange, disabled, at }: { document: DesiredDocument; errors: Record<string, string>; onChange: (next: unknown) => void; disabled: boolean; at?: string[] }) {
   const strategies = useQuery(queries.strategies()).data;
   const given = useQuery(queries.configSchema()).data;
   const schema = useMemo(() => given ?? infer(document), [given, document]);
-  return <div className="pt-4"><NodeForm schema={schema} root={schema} value={document} path="" errors={errors} strategies={strategies} onChange={onChange} disabled={disabled} /></div>;
+  return <div className="pt-4"><NodeForm schema={schema} root={schema} value={document} path="" errors={errors} strategies={strategies} onChange={onChange} disabled={disabled} at={at} /></div>;
 }
 
 function Raw({ document, onChange, onBroken, disabled }: { document: DesiredDocument; onChange: (next: unknown) => void; onBroken: (why: string | null) => void; disabled: boolean }) {

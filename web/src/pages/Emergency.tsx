@@ -24,7 +24,7 @@ export function Emergency() {
   const [run, setRun] = useState<Run | null>(null);
   return (
     <div className="page">
-      <h1 className="sr-only">Emergency</h1>
+      <h1 className="text-15 font-semibold">Emergency</h1>
       <div className="grid grid-cols-1 gap-x-10 gap-y-6 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <Panel title="Stop" note="three steps, any scope; nothing here waits for approval">
           <div className="flex flex-col gap-3 pt-3">

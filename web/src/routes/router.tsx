@@ -32,13 +32,14 @@ const home = createRoute({ getParentRoute: () => shell, path: "/", component: la
 const traders = createRoute({ getParentRoute: () => shell, path: "/traders", component: lazyRouteComponent(() => import("~/pages/Traders"), "Traders"), validateSearch: tradersSearch });
 const trader = createRoute({ getParentRoute: () => shell, path: "/traders/$id", component: lazyRouteComponent(() => import("~/pages/Trader"), "Trader"), validateSearch: search(["tab", "at", "strategy"]) });
 const orders = createRoute({ getParentRoute: () => shell, path: "/orders", component: lazyRouteComponent(() => import("~/pages/Orders"), "Orders"), validateSearch: search(["tab", "order", "status", "trader", "q"]) });
-const config = createRoute({ getParentRoute: () => shell, path: "/config", component: lazyRouteComponent(() => import("~/pages/Configuration"), "Configuration"), validateSearch: search(["tab", "generation"]) });
+const config = createRoute({ getParentRoute: () => shell, path: "/config", component: lazyRouteComponent(() => import("~/pages/Configuration"), "Configuration"), validateSearch: search(["tab", "generation", "at"]) });
 const operations = createRoute({ getParentRoute: () => shell, path: "/operations", component: lazyRouteComponent(() => import("~/pages/Operations"), "Operations"), validateSearch: search(["tab", "q", "level", "process"]) });
 const backtests = createRoute({ getParentRoute: () => shell, path: "/backtests", component: lazyRouteComponent(() => import("~/pages/Backtests"), "Backtests"), validateSearch: backtestsSearch });
 const emergency = createRoute({ getParentRoute: () => shell, path: "/emergency", component: lazyRouteComponent(() => import("~/pages/Emergency"), "Emergency"), validateSearch: search(["scope", "kill"]) });
+const risk = createRoute({ getParentRoute: () => shell, path: "/risk", component: lazyRouteComponent(() => import("~/pages/Risk"), "Risk"), validateSearch: search(["account", "of"]) });
 const audit = createRoute({ getParentRoute: () => shell, path: "/audit", component: lazyRouteComponent(() => import("~/pages/Audit"), "Audit"), validateSearch: search(["q", "act", "outcome"]) });
 
-const tree = root.addChildren([signIn, shell.addChildren([home, traders, trader, orders, config, operations, backtests, emergency, audit])]);
+const tree = root.addChildren([signIn, shell.addChildren([home, traders, trader, orders, config, operations, backtests, emergency, risk, audit])]);
 export const makeRouter = () =>
   createRouter({ routeTree: tree, defaultPreload: "intent", defaultErrorComponent: Broken, defaultPendingComponent: Waiting, defaultPendingMs: 150, scrollRestoration: false });
 

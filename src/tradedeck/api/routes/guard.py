@@ -12,6 +12,7 @@ from tradedeck.api.access import requires
 from tradedeck.api.context import Ctx
 from tradedeck.api.idempotency import ControlRoute
 from tradedeck.api.reading import answer
+from tradedeck.api.snapshot import heard
 from tradedeck.api.standing import guard_view
 from tradedeck.api.views_stop import (
     BreakerList,
@@ -80,6 +81,7 @@ async def drill(
 
 @router.get("/breakers", response_model=BreakerList)
 async def list_breakers(actor: Reader, ctx: Ctx) -> Response:
-    """What stops trading by itself: bounds, use, and what has tripped."""
-    facts = await ctx.live.made.facts()
-    return answer({"items": await ctx.store.read(lambda read: breakers.breakers(read, facts))})
+    """What stops trading by itself: each rule beside its state, and what opened it."""
+    facts, gauges = await ctx.live.made.facts(), heard(ctx).gauges
+    found = await ctx.store.read(lambda read: breakers.breakers(read, facts, gauges))
+    return answer({"items": found})
