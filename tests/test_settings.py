@@ -59,6 +59,13 @@ def test_the_process_environment_does_not_leak_in(monkeypatch: pytest.MonkeyPatc
     assert load().port == 8787
 
 
+def test_of_the_guards_two_times_one_follows_and_both_must_fit():
+    late = load(TRADEDECK_GUARD_FLATTEN_AFTER_S="5")
+    assert (late.guard_cancel_after_s, late.guard_flatten_after_s) == (10, 5)  # the guard orders it
+    with pytest.raises(TradedeckError, match="TRADEDECK_GUARD_FLATTEN_AFTER_S was not valid"):
+        load(TRADEDECK_GUARD_FLATTEN_AFTER_S="5", TRADEDECK_GUARD_CANCEL_AFTER_S="9")
+
+
 def test_frames_by_market():
     assert load(LIVE_FRAMES_PATH_US="a.csv", LIVE_FRAMES_PATH_FX="b").frames == {
         "US": "a.csv", "FX": "b",

@@ -219,6 +219,14 @@ CONTROLS: list[tuple[str, str, str, str, str, str]] = [
         "cancel_is_owed",
     ),
     (
+        "a default of the guard's patience follows what was chosen",
+        "guard/read.py",
+        "cancel = min(cancel_default, soonest)",
+        "cancel = cancel_default",
+        "tests/guard/test_parts.py",
+        "default_follows",
+    ),
+    (
         "ballast is released",
         "journal/log.py",
         "if self._ballast is None or not self._ballast.release():",

@@ -224,10 +224,10 @@ RECORD = [
     (
         "INV-7 only the guard lifts",
         "runner/commands.py",
-        "if stops is not None and stops.only_guard_lifts:",
-        "if False:",
-        GUARDLINE,
-        "inv_7",
+        'whoever holds the api\'s key lifts nothing."""\n',
+        'lifts."""\n        return self._world.halts.clear(str(args[\'scope\']))\n',
+        PROCESSES,
+        "ctl_18",
     ),
     (
         "INV-7 the guard's latch is taken over",

@@ -373,9 +373,23 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = No
         if name.startswith(FRAMES_PREFIX) and value
     }
     try:
-        return Settings.model_validate(known)
+        settings = Settings.model_validate(known)
     except ValidationError as error:
         raise invalid(error) from None
+    _ordered(settings)
+    return settings
+
+
+def _ordered(settings: Settings) -> None:
+    """Of the guard's two times one may be left out, and follows; both given, they must fit."""
+    given = {"guard_cancel_after_s", "guard_flatten_after_s"} <= settings.model_fields_set
+    if given and settings.guard_flatten_after_s < settings.guard_cancel_after_s:
+        raise TradedeckError(
+            Code.INVALID_SETTING,
+            "The environment variable TRADEDECK_GUARD_FLATTEN_AFTER_S was not valid: it is before "
+            "TRADEDECK_GUARD_CANCEL_AFTER_S.",
+            hint="Leave one of the two out: it follows the other.",
+        )
 
 
 def invalid(error: ValidationError) -> TradedeckError:

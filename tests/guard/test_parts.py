@@ -228,6 +228,24 @@ def test_a_policy_that_is_none_is_refused(listed: Any) -> None:
         policies(listed, Policy())
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, (10, 60)),
+        ({"flatten_after_s": 5}, (5, 5)),
+        ({"flatten_after_s": 600}, (10, 600)),
+        ({"cancel_after_s": 120}, (120, 120)),
+        ({"cancel_after_s": 5}, (5, 60)),
+        ({"cancel_after_s": 7, "flatten_after_s": 8}, (7, 8)),
+    ],
+)
+def test_a_default_follows_what_was_chosen(
+    given: dict[str, Any], expected: tuple[int, int]
+) -> None:
+    policy = policies([{"id": "a", "policy": given}], Policy())["a"]
+    assert (policy.cancel_after_s, policy.flatten_after_s) == expected
+
+
 # -- drills -------------------------------------------------------------------------------------
 
 

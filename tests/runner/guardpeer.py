@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.runner.harness import until
+from tests.runner.harness import Rig, until
 from tradedeck.kernel.frames import Unpacker, pack
 
 
@@ -89,3 +89,11 @@ class GuardPeer:
                     line.shutdown(socket.SHUT_RDWR)
                 line.close()
         self._path.unlink(missing_ok=True)
+
+
+def lift(r: Rig, scope: str) -> None:
+    """As a guard that a person on the host started beside a runner, and asked to lift."""
+    with contextlib.closing(GuardPeer(r.home)) as peer:
+        peer.wait("hello")
+        peer.say({"op": "lift", "scope": scope, "reason": "calm", "by": "host", "id": "lift_1"})
+        peer.wait("lifted", scope=scope)

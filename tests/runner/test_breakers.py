@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.runner.guardpeer import lift
 from tests.runner.harness import PAPER, Rig, document, rig, trader, until, wave
 from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.marketdata.ports import FeedState
@@ -50,8 +51,8 @@ def test_repeated_execution_is_stopped_until_a_person_lifts_it(tmp_path: Path) -
         r.start("runner")
         r.wait("order.denied", lambda b: b["reason"] == "HALT_PAUSED", after=head)
         assert not [e for e in r.entries("breaker.tripped") if e.seq > head]
-        assert r.command("halt.clear", scope="trader/one", reason="looked at it")["accepted"]
-        r.wait("breaker.reset", lambda b: b["by"] == "tester", after=head)
+        lift(r, "trader/one")
+        r.wait("breaker.reset", lambda b: b["by"] == "host", after=head)
         r.wait("order.intent", lambda b: not b["order"]["reduce_only"], after=head)
 
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.host.harness import write as write_strategies
+from tests.runner.guardpeer import lift
 from tests.runner.harness import (
     PAPER,
     Rig,
@@ -115,9 +116,21 @@ def test_eng_4_inv_7_a_halt_survives_kill_9(tmp_path: Path) -> None:
             ]  # fmt: skip
             assert entered == []
         assert state(r.journal)["halts"]["all"]["reason"] == "enough"
-        assert r.command("halt.clear", scope="all", reason="calm again")["accepted"]
+        lift(r, "all")
         head = r.head()
         r.wait("order.filled", after=head)
+
+
+def test_inv_7_ctl_18_nothing_on_the_wire_lifts_also_where_no_guard_is_required(
+    tmp_path: Path,
+) -> None:
+    with rig(tmp_path, document([CROSS], speed=100), closes={"AAA": wave(400)}) as r:
+        assert r.command("halt.set", scope="all", level="halted", reason="enough")["accepted"]
+        answer = r.command("halt.clear", scope="all", reason="a control plane says so")
+        assert (answer["accepted"], answer["code"]) == (False, "FORBIDDEN")
+        assert state(r.journal)["halts"]["all"]["reason"] == "enough"
+        lift(r, "all")
+        assert state(r.journal)["halts"] == {}
 
 
 def test_eng_7_a_resting_order_survives_both_and_still_fills(tmp_path: Path) -> None:
@@ -176,7 +189,7 @@ def test_ctl_7_exchange_and_nats_die_and_come_back(tmp_path: Path) -> None:
         assert r.command("halt.set", scope="trader/one", level="pause")["accepted"]
         r.wait("halt.set", after=head)
         assert time.monotonic() - began < 4
-        assert r.command("halt.clear", scope="trader/one", reason="test")["accepted"]
+        lift(r, "trader/one")
         os.kill(r.procs["exchange"].pid, signal.SIGCONT)
         head = r.head()
         r.wait("order.filled", after=head, count=2)
@@ -285,7 +298,7 @@ def test_ctl_17_only_good_commands_are_carried_out(tmp_path: Path) -> None:
         assert r.entries("halt.set") == []
         assert r.send(good)["accepted"]
         assert r.send(good)["code"] == "REPLAYED"
-        assert r.command("halt.clear", scope="all", reason="test")["accepted"]
+        lift(r, "all")
         r.kill("runner")
         r.start("runner")
         again = until(lambda: _try(r, good), "an answer after the restart")

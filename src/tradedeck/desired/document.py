@@ -20,6 +20,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -201,19 +202,22 @@ class Breakers(Part):
 
 
 class Guard(Part):
-    """What the guard does when the runner is silent; what is left out is the host's default."""
+    """What the guard does when the runner is silent; what is left out is the host's default, moved
+    where it would stand against what is not.
+    """
 
     on_silence: Literal["none", "cancel", "cancel_and_flatten"] | None = None
     cancel_after_s: Annotated[_Number, Field(ge=1, le=3_600)] | None = None
     flatten_after_s: Annotated[_Number, Field(ge=1, le=86_400)] | None = None
 
-    @model_validator(mode="after")
-    def _order(self) -> Self:
-        cancel, flatten = self.cancel_after_s, self.flatten_after_s
+    @field_validator("flatten_after_s")
+    @classmethod
+    def _order(cls, flatten: float | None, info: ValidationInfo) -> float | None:
+        cancel = info.data.get("cancel_after_s")
         if cancel is not None and flatten is not None and flatten < cancel:
-            msg = "flatten_after_s must not be below cancel_after_s"
+            msg = f"{flatten:g} s is before cancel_after_s, {cancel:g} s"
             raise ValueError(msg)
-        return self
+        return flatten
 
 
 class Exchange(Part):

@@ -67,7 +67,7 @@ def policies(listed: Any, default: Policy) -> dict[str, Policy]:
     """Accounts with their policy: [{id, policy: {on_silence, cancel_after_s, flatten_after_s},
     dead_man: whether its broker has a timer}].
 
-    What is absent is the host's default.
+    What is absent is the host's default, which follows what was chosen.
 
     Raises:
         ValueError, KeyError, TypeError: it was of another form.
@@ -85,10 +85,24 @@ def policies(listed: Any, default: Policy) -> dict[str, Policy]:
     return found
 
 
+def ordered(
+    cancel: float | None, flatten: float | None, cancel_default: float, flatten_default: float
+) -> tuple[float, float]:
+    """Seconds until cancel and flatten: a default never stands against what was chosen."""
+    if cancel is None:
+        soonest = flatten_default if flatten is None else float(flatten)
+        cancel = min(cancel_default, soonest)
+    if flatten is None:
+        flatten = max(flatten_default, float(cancel))
+    return float(cancel), float(flatten)
+
+
 def _policy(given: dict[str, Any], default: Policy) -> Policy:
     act = given.get("on_silence", default.on_silence)
-    cancel = float(given.get("cancel_after_s", default.cancel_after_s))
-    flatten = float(given.get("flatten_after_s", default.flatten_after_s))
+    cancel, flatten = ordered(
+        given.get("cancel_after_s"), given.get("flatten_after_s"),
+        default.cancel_after_s, default.flatten_after_s,
+    )  # fmt: skip
     if act not in SILENCES or not 0 < cancel <= 86_400 or not cancel <= flatten <= 86_400:
         raise ValueError("a policy of silence was not valid")
     return Policy(act, cancel, flatten)

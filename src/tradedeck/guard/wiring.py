@@ -19,6 +19,7 @@ from tradedeck.execution.arming import Mode, ceiling_mode
 from tradedeck.guard.core import Core
 from tradedeck.guard.notify import Notifier
 from tradedeck.guard.process import SEEN, Guard
+from tradedeck.guard.read import ordered
 from tradedeck.guard.records import Records
 from tradedeck.guard.server import GuardServer
 from tradedeck.guard.types import Now, Policy
@@ -89,7 +90,8 @@ async def run(settings: Settings, env: Mapping[str, str], *, armed: bool | None 
     keys = Keys(home / "keys" / "api.pub", f"{SOURCE}.{settings.runner}", journal.get(SEEN) or {})
     notifier = Notifier(settings.guard_notify, settings.guard_notify_command, str(home))
     defaults = Policy(
-        settings.guard_on_silence, settings.guard_cancel_after_s, settings.guard_flatten_after_s
+        settings.guard_on_silence,
+        *ordered(None, None, settings.guard_cancel_after_s, settings.guard_flatten_after_s),
     )
     records = Records(home / "journals" / f"{settings.runner}.db")
     guard = Guard(core, journal, clock, records, notifier, keys, defaults)

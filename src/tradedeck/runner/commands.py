@@ -14,7 +14,6 @@ from tradedeck.engine.actions import Action
 from tradedeck.execution.halt import Level, check_scope, level
 from tradedeck.kernel.clock import parse_ns
 from tradedeck.kernel.errors import Code, TradedeckError
-from tradedeck.runner.breakers import close_lifted
 from tradedeck.runner.hosts import HostFailed
 from tradedeck.runner.lifecycle import Lifecycle
 from tradedeck.runner.look import look
@@ -252,20 +251,14 @@ class Commands:
             by,
         )
 
-    async def _clear(self, args: dict[str, Any], by: str) -> None:
-        scope, stops = str(args["scope"]), self._world.stops
-        if stops is not None and stops.only_guard_lifts:
-            raise TradedeckError(
-                Code.FORBIDDEN,
-                "only the guard of this host lifts a halt",
-                hint="Ask the guard: `tradedeck lift`.",
-            )
-        if not self._world.halts.clear(scope):
-            raise TradedeckError(Code.NOT_FOUND, f"nothing is halted in {scope}")
-        for account in self._world.accounts.values():
-            account.engine.rearm(scope)
-        close_lifted(self._world, scope, by)
-        self._world.sink.cleared(scope, str(args.get("reason") or "")[:500], by)
+    async def _clear(self, args: dict[str, Any], _by: str) -> None:
+        """Never from the wire, guard or no guard: whoever holds the api's key lifts nothing."""
+        scope = check_scope(str(args["scope"]))
+        raise TradedeckError(
+            Code.FORBIDDEN,
+            "only the guard of this host lifts a halt",
+            hint=f"On the host: `tradedeck lift {scope} --local --reason …`, with a guard running.",
+        )
 
     # -- replay --------------------------------------------------------------------------------
 

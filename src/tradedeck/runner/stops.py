@@ -76,11 +76,6 @@ class Stops:
         """Whether entries may go as far as the guard is concerned."""
         return (self._latched and self.line.answers) or not self._required
 
-    @property
-    def only_guard_lifts(self) -> bool:
-        """Whether a lift from the wire is refused: a guard is required, or one is there."""
-        return self._required or self.line.connected
-
     async def pump(self) -> None:
         """Carry on with every kill."""
         await self.closing.pump()

@@ -3062,7 +3062,8 @@ export interface components {
         Format: "json" | "csv" | "parquet";
         /**
          * Guard
-         * @description What the guard does when the runner is silent; what is left out is the host's default.
+         * @description What the guard does when the runner is silent; what is left out is the host's default, moved
+         *     where it would stand against what is not.
          */
         Guard: {
             /** Cancel After S */
