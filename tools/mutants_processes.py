@@ -135,8 +135,8 @@ RECORD = [
         "runner/recover.py",
         "                if known:\n                    continue",
         "                if False:\n                    continue",
-        UNKNOWN,
-        "killed_after",
+        "tests/runner/test_recover.py",
+        "",
     ),
     (
         "INV-5 drift stops entries",
