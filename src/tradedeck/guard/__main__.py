@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from typing import Any, cast
 
 from tradedeck.kernel.errors import TradedeckError
 
@@ -15,6 +16,8 @@ def main(arguments: list[str]) -> int:
         from tradedeck.guard.local import main as local
 
         return local(arguments)
+    # The log library loads it where it finds it, for tracebacks in colour: 4 MB that nobody sees.
+    sys.modules["rich"] = cast("Any", None)
     from tradedeck.adapters.logs.setup import configure
     from tradedeck.guard.wiring import run
     from tradedeck.ops import exits
