@@ -308,6 +308,11 @@ class Settings(BaseSettings):
         return self.home / "store" / "tradedeck.db"
 
     @property
+    def audit_path(self) -> Path:
+        """Folder of the audit log's tree."""
+        return self.home / "audit"
+
+    @property
     def keys_path(self) -> Path:
         """Folder of keys, 0700."""
         return self.home / "keys"

@@ -15,7 +15,7 @@ from tests.api.plane import ORIGIN, plane
 from tradedeck.api.access import Rule
 from tradedeck.api.app import build
 from tradedeck.api.front import is_public
-from tradedeck.audit import service as audit
+from tradedeck.audit.verify import verify
 from tradedeck.identity.permissions import GRANTS, Permission, may
 from tradedeck.identity.types import Role
 
@@ -167,6 +167,6 @@ def test_a_refusal_of_access_is_recorded(tmp_path: Path):
             assert [(r["actor"], r["target"], r["outcome"]) for r in records] == [
                 ("t-viewer", "POST /api/v1/flatten", "refused")
             ]
-            assert (await p.context.store.read(audit.verify)).ok
+            assert (await p.context.store.read(verify)).ok
 
     asyncio.run(scenario())

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from tradedeck.audit import service, store
 from tradedeck.audit.types import Act, Action, Result, Who
+from tradedeck.audit.verify import verify
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.store.database import Store, open_store
 from tradedeck.store.sessions import WriteSession
@@ -43,13 +44,13 @@ def tamper(opened: Store, statement: str) -> None:
 
 def test_an_untouched_chain_verifies(opened: Store):
     append(opened)
-    verdict = opened.read_now(service.verify)
+    verdict = opened.read_now(verify)
     assert (verdict.ok, verdict.records) == (True, 5)
     assert verdict.head == opened.read_now(store.head)[1]
 
 
 def test_an_empty_one_verifies(opened: Store):
-    assert opened.read_now(service.verify).ok
+    assert opened.read_now(verify).ok
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor='eve'", "DELETE FROM audit"])
@@ -57,7 +58,7 @@ def test_the_database_refuses_to_change_or_remove(opened: Store, statement: str)
     append(opened)
     with pytest.raises(Exception, match="append-only"):
         opened.write_now(lambda write: write.execute(text(statement)))
-    assert opened.read_now(service.verify).records == 5
+    assert opened.read_now(verify).records == 5
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_inv_13_a_changed_column_is_found(opened: Store, column: str):
     value = "7" if column == "at_ns" else "'x'"
     change = f'UPDATE audit SET "{column}"={value} WHERE seq=3'  # noqa: S608 - a column of ours
     tamper(opened, change)
-    verdict = opened.read_now(service.verify)
+    verdict = opened.read_now(verify)
     assert not verdict.ok
     assert verdict.broken_at == 3
 
@@ -80,7 +81,7 @@ def test_inv_13_a_changed_column_is_found(opened: Store, column: str):
 def test_inv_13_a_removed_record_is_found(opened: Store):
     append(opened)
     tamper(opened, "DELETE FROM audit WHERE seq=2")
-    assert opened.read_now(service.verify).broken_at == 2
+    assert opened.read_now(verify).broken_at == 2
 
 
 def test_inv_13_a_removed_record_with_the_rest_renumbered_is_found(opened: Store):
@@ -88,7 +89,7 @@ def test_inv_13_a_removed_record_with_the_rest_renumbered_is_found(opened: Store
     tamper(opened, "DELETE FROM audit WHERE seq=5")
     tamper(opened, "DELETE FROM audit WHERE seq=2")
     tamper(opened, "UPDATE audit SET seq=seq-1 WHERE seq>2")
-    assert opened.read_now(service.verify).broken_at == 2
+    assert opened.read_now(verify).broken_at == 2
 
 
 def test_two_records_exchanged_are_found(opened: Store):
@@ -96,7 +97,7 @@ def test_two_records_exchanged_are_found(opened: Store):
     tamper(opened, "UPDATE audit SET seq=-1 WHERE seq=2")
     tamper(opened, "UPDATE audit SET seq=2 WHERE seq=3")
     tamper(opened, "UPDATE audit SET seq=3 WHERE seq=-1")
-    assert not opened.read_now(service.verify).ok
+    assert not opened.read_now(verify).ok
 
 
 def test_inv_14_no_secret_gets_in(opened: Store):
@@ -108,7 +109,7 @@ def test_inv_14_no_secret_gets_in(opened: Store):
     rows = opened.read_now(lambda read: store.page(read, before_seq=None, limit=9, filters={}))
     assert CANARY not in str(rows)
     assert "hunter2" not in str(rows)
-    assert opened.read_now(service.verify).ok
+    assert opened.read_now(verify).ok
 
 
 def test_a_huge_value_is_kept_as_its_digest(opened: Store):

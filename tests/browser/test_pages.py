@@ -309,7 +309,12 @@ def test_the_audit_is_filtered_by_the_api_and_verified(page: Page) -> None:
     page.get_by_role("button", name="Clear the filters").click()
     expect(table.locator("tbody tr").filter(has_text="Session open").first).to_be_visible()
     page.get_by_role("button", name="Verify").click()
-    expect(page.get_by_text(re.compile(r"chain holds over \d+ records"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"chain and tree hold over \d+ records"))).to_be_visible()
+    table.locator("tbody tr").first.click()
+    page.get_by_role("button", name="Prove", exact=True).click()
+    proof = page.get_by_role("region", name="Proof")
+    expect(proof).to_contain_text("in the signed tree, computed here")
+    expect(proof).to_contain_text("tradedeck-audit-")
 
 
 def test_the_command_center_tells_orders_regime_and_what_was_before(page: Page, deck: Deck) -> None:

@@ -14,6 +14,7 @@ from tradedeck.adapters.bus.types import Bus
 from tradedeck.api.decided import Kills
 from tradedeck.api.library import Library
 from tradedeck.api.live import Live
+from tradedeck.api.trail import Trail
 from tradedeck.audit import service as audit_service
 from tradedeck.audit.types import Act, Record
 from tradedeck.desired.types import Version
@@ -31,6 +32,7 @@ class Context:
     `closing` is set when the process stops: streams end on it. `hot` holds, by path, bodies of
     GETs that `front` answers from memory to whoever may read; a route of the same path declares
     them. It must never wait; None leaves it to the route. `desired` is the version in force,
+    `trail` the audit log over the store,
     `inflight` the idempotency keys being worked on, `kills` the decisions to stop of late.
     """
 
@@ -42,6 +44,7 @@ class Context:
     bus: Bus
     library: Library
     desired: Version
+    trail: Trail
     kills: Kills = field(default_factory=Kills)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     hot: dict[str, Callable[[], bytes | None]] = field(default_factory=dict)

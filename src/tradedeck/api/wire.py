@@ -121,13 +121,50 @@ class AuditPage(BaseModel):
 
 
 class AuditVerdict(BaseModel):
-    """Whether the chain holds from its first record to its head."""
+    """Whether table, tree and signed checkpoint say the same, from the first record to the head.
+
+    `tree` records are under the checkpoint, whose root is `root` (hexadecimal).
+    """
 
     ok: bool
     records: int
     head: str
     broken_at: int | None
     detail: str
+    tree: int | None
+    root: str
+
+
+class AuditCheckpoint(BaseModel):
+    """What the log commits to, as a signed note (C2SP tlog-checkpoint), and the key to check it."""
+
+    origin: str
+    size: int
+    root: str
+    key: str
+    note: str
+
+
+class AuditConsistency(BaseModel):
+    """That the tree of `size` begins with the tree of `old` (RFC 6962, 2.1.2), in hexadecimal."""
+
+    old: int
+    size: int
+    hashes: list[str]
+
+
+class AuditProof(BaseModel):
+    """A record's place in the tree (RFC 6962, 2.1.1), for a program that does not trust this one.
+
+    The leaf's hash is SHA-256 of a zero byte and `entry` in UTF-8; `hashes` lead to the root.
+    """
+
+    seq: int
+    index: int
+    entry: str
+    leaf: str
+    hashes: list[str]
+    checkpoint: AuditCheckpoint
 
 
 class Receipt(BaseModel):

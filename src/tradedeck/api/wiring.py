@@ -11,6 +11,7 @@ from tradedeck.adapters.bus.types import Bus
 from tradedeck.api import desk, joblist, kills, own, pull, snapshot
 from tradedeck.api.context import Context
 from tradedeck.api.library import Library
+from tradedeck.api.trail import Trail
 from tradedeck.desired import parse, rules, service
 from tradedeck.desired.document import Document, default_document
 from tradedeck.identity.authenticate import Authenticator
@@ -24,6 +25,22 @@ from tradedeck.store.database import open_store
 SEED = "seed.yaml"
 Loop = Callable[[Context], Coroutine[Any, Any, None]]
 
+
+async def audit_log(context: Context) -> None:
+    """The tree follows the audit table; what it cannot follow is an alarm."""
+
+    async def tell(error: TradedeckError) -> None:
+        body = {
+            "code": "AUDIT_BROKEN" if error.code is not Code.STORAGE else "AUDIT_STORAGE",
+            "severity": "critical",
+            "subject": "audit",
+            "detail": error.detail,
+        }
+        await pull.publish_own(context, "alarm", body)
+
+    await context.trail.keep(context.closing, tell)
+
+
 # What runs beside the requests, by name. A loop that raises is logged and started again.
 LOOPS: dict[str, Loop] = {
     "journals": pull.run,
@@ -31,6 +48,7 @@ LOOPS: dict[str, Loop] = {
     "kills": kills.again,
     "jobs": joblist.run,
     "strategies": own.follow,
+    "audit": audit_log,
 }
 
 
@@ -70,6 +88,7 @@ async def open_context(
     clock = clock or SystemClock()
     key = load_key(settings.keys_path)
     store = open_store(settings.store_path)
+    trail = Trail(store, settings.audit_path, settings.keys_path / "audit.key")
     now = clock.now_ns()
     try:
         idle_ns = int(settings.session_idle_minutes * 60 * NS_PER_S)
@@ -78,8 +97,9 @@ async def open_context(
         desired = store.write_now(
             lambda w: service.ensure_first(w, lambda: first_document(settings, library), now_ns=now)
         )
-        context = Context(settings, clock, store, authenticator, key, bus, library, desired)
+        context = Context(settings, clock, store, authenticator, key, bus, library, desired, trail)
         snapshot.install(context)
         yield context
     finally:
+        trail.close()
         store.close()

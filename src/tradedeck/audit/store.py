@@ -11,6 +11,7 @@ from tradedeck.audit.tables import audit
 from tradedeck.kernel import canonical
 from tradedeck.store.sessions import ReadSession, WriteSession
 
+Row = Mapping[str, Any]
 GENESIS = "0" * 64
 _CHAINED = tuple(column.name for column in audit.columns if column.name != "hash")
 
@@ -26,13 +27,16 @@ def head(session: ReadSession) -> tuple[int, str]:
     return (0, GENESIS) if row is None else (int(row["seq"]), str(row["hash"]))
 
 
-def add(session: WriteSession, row: dict[str, Any]) -> tuple[int, str]:
-    """Append `row` to the chain; returns its sequence and hash."""
+def chained(session: ReadSession, row: dict[str, Any]) -> dict[str, Any]:
+    """`row` as it follows the newest record, with its sequence and hash."""
     seq, previous = head(session)
     kept = row | {"seq": seq + 1, "previous": previous}
-    kept["hash"] = link(kept)
-    session.execute(audit.insert().values(kept))
-    return seq + 1, kept["hash"]
+    return kept | {"hash": link(kept)}
+
+
+def add(session: WriteSession, row: dict[str, Any]) -> None:
+    """Append a row that `chained` made."""
+    session.execute(audit.insert().values(row))
 
 
 def page(

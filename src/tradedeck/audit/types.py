@@ -106,3 +106,5 @@ class Verdict:
     head: str
     broken_at: int | None = None
     detail: str = ""
+    tree: int | None = None
+    root: str = ""

@@ -23,10 +23,11 @@ class Permission(StrEnum):
     CONFIG_LOOSEN = "config.loosen"
     HALT_CLEAR = "halt.clear"
     AUDIT_READ = "audit.read"
+    AUDIT_WITNESS = "audit.witness"  # hashes and signatures of the audit log, none of its records
     TOKEN_MANAGE = "token.manage"  # noqa: S105 - the name of a permission
 
 
-_VIEWER = frozenset({Permission.READ, Permission.EXPORT})
+_VIEWER = frozenset({Permission.READ, Permission.EXPORT, Permission.AUDIT_WITNESS})
 _OPERATOR = _VIEWER | {
     Permission.ALERT_ACKNOWLEDGE,
     Permission.TRADER_CONTROL,

@@ -17,6 +17,7 @@ from typing import Any, cast
 import orjson
 
 from tradedeck import __version__
+from tradedeck.kernel.errors import TradedeckError
 from tradedeck.ops.child import ask_supervisor
 from tradedeck.ops.files import read_json
 from tradedeck.ops.hostact import call
@@ -200,7 +201,7 @@ def signals_only(home: Path) -> str:
 
 
 def audit_chain(home: Path) -> str:
-    """The audit record's hash chain holds."""
+    """The audit record holds: its chain, the tree over it and the signed checkpoint."""
     path = home / "store" / "tradedeck.db"
     if not path.is_file():
         raise Skipped("There is no store yet.")
@@ -208,7 +209,7 @@ def audit_chain(home: Path) -> str:
         answer = _get(home, "/api/v1/audit/verify", role="risk")
         found, count, detail = answer["ok"], answer["records"], answer["detail"]
     else:
-        found, count, detail = _audit_of_file(path)
+        found, count, detail = _audit_of_file(home)
     if not found:
         raise Failed(detail, "Stop Tradedeck, keep the file as evidence, and restore a backup.")
     return f"{count} records"
@@ -329,29 +330,20 @@ def _required() -> list[str]:
     return [re.split(r"[ ;<>=!\[]", line)[0] for line in listed if "extra ==" not in line]
 
 
-def _audit_of_file(path: Path) -> tuple[bool, int, str]:
-    """The chain of a store that nobody has open, read without changing it."""
-    import sqlite3
+def _audit_of_file(home: Path) -> tuple[bool, int, str]:
+    """The log of a store that nobody has open, read without changing it."""
+    from tradedeck.audit.tree import View, read_key
+    from tradedeck.audit.verify import verify
+    from tradedeck.store.offline import reading
 
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import DatabaseError
-
-    from tradedeck.audit import service
-    from tradedeck.store.sessions import ReadSession
-
-    engine = create_engine(
-        "sqlite://", creator=lambda: sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    )
+    key = home / "keys" / "audit.key"
     try:
-        with engine.connect() as connection:
-            verdict = service.verify(ReadSession(connection))
-    except DatabaseError as error:
-        raise Failed(
-            f"The store {path.name} cannot be read: {error.orig}.",
-            "Stop Tradedeck and restore the file from a backup.",
-        ) from error
-    finally:
-        engine.dispose()
+        # A home of a version without a tree has neither; its table is checked alone.
+        view = View(home / "audit", read_key(key).verifier) if key.exists() else None
+        with reading(home / "store" / "tradedeck.db") as session:
+            verdict = verify(session, view)
+    except TradedeckError as error:
+        raise Failed(error.detail, error.hint) from error
     return verdict.ok, verdict.records, verdict.detail
 
 

@@ -204,6 +204,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit Checkpoint
+         * @description What the log commits to now, signed.
+         */
+        get: operations["audit_checkpoint_api_v1_audit_checkpoint_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit Consistency
+         * @description That the tree of `size` begins with the tree of `old`.
+         */
+        get: operations["audit_consistency_api_v1_audit_consistency_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/proof/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit Proof
+         * @description A record's place in the tree.
+         */
+        get: operations["audit_proof_api_v1_audit_proof__seq__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/verify": {
         parameters: {
             query?: never;
@@ -213,7 +273,7 @@ export interface paths {
         };
         /**
          * Audit Verify
-         * @description Walk the whole chain now.
+         * @description Walk every record now: the chain, the tree over it, its files and its signature.
          */
         get: operations["audit_verify_api_v1_audit_verify_get"];
         put?: never;
@@ -1856,6 +1916,34 @@ export interface components {
             step_up: string;
         };
         /**
+         * AuditCheckpoint
+         * @description What the log commits to, as a signed note (C2SP tlog-checkpoint), and the key to check it.
+         */
+        AuditCheckpoint: {
+            /** Key */
+            key: string;
+            /** Note */
+            note: string;
+            /** Origin */
+            origin: string;
+            /** Root */
+            root: string;
+            /** Size */
+            size: number;
+        };
+        /**
+         * AuditConsistency
+         * @description That the tree of `size` begins with the tree of `old` (RFC 6962, 2.1.2), in hexadecimal.
+         */
+        AuditConsistency: {
+            /** Hashes */
+            hashes: string[];
+            /** Old */
+            old: number;
+            /** Size */
+            size: number;
+        };
+        /**
          * AuditPage
          * @description Newest first; `next_cursor` asks for the next page, None where it is the last.
          */
@@ -1864,6 +1952,25 @@ export interface components {
             items: components["schemas"]["AuditRecord"][];
             /** Next Cursor */
             next_cursor: number | null;
+        };
+        /**
+         * AuditProof
+         * @description A record's place in the tree (RFC 6962, 2.1.1), for a program that does not trust this one.
+         *
+         *     The leaf's hash is SHA-256 of a zero byte and `entry` in UTF-8; `hashes` lead to the root.
+         */
+        AuditProof: {
+            checkpoint: components["schemas"]["AuditCheckpoint"];
+            /** Entry */
+            entry: string;
+            /** Hashes */
+            hashes: string[];
+            /** Index */
+            index: number;
+            /** Leaf */
+            leaf: string;
+            /** Seq */
+            seq: number;
         };
         /**
          * AuditRecord
@@ -1904,7 +2011,9 @@ export interface components {
         };
         /**
          * AuditVerdict
-         * @description Whether the chain holds from its first record to its head.
+         * @description Whether table, tree and signed checkpoint say the same, from the first record to the head.
+         *
+         *     `tree` records are under the checkpoint, whose root is `root` (hexadecimal).
          */
         AuditVerdict: {
             /** Broken At */
@@ -1917,6 +2026,10 @@ export interface components {
             ok: boolean;
             /** Records */
             records: number;
+            /** Root */
+            root: string;
+            /** Tree */
+            tree: number | null;
         };
         /**
          * BacktestPage
@@ -5925,6 +6038,251 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_checkpoint_api_v1_audit_checkpoint_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheckpoint"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_consistency_api_v1_audit_consistency_get: {
+        parameters: {
+            query: {
+                old: number;
+                size: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditConsistency"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_proof_api_v1_audit_proof__seq__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                seq: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditProof"];
                 };
             };
             /** @description The request could not be understood */

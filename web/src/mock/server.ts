@@ -1,6 +1,6 @@
 /* The API of contract, answered from the world in the browser. Failures are sentinel inputs:
    token `used`/`expired`, trader id or reason `fail`, strategy parameter 13, log search `boom`. */
-import type { AuditRecord, BacktestRequest, BacktestResult, ConfigChange, DesiredDocument, Execution, LogLine, Metric, Receipt, RegimeSeries, TraderPreview, TraderSpec } from "~/api/types";
+import type { AuditRecord, BacktestRequest, BacktestResult, ConfigChange, DesiredDocument, Execution, LogLine, Metric, Receipt, RegimeSeries, Schemas, TraderPreview, TraderSpec } from "~/api/types";
 import { isNoteworthy } from "~/api/live";
 import { workingOrder } from "~/api/states";
 import { infer } from "~/forms/DocumentForm";
@@ -348,7 +348,7 @@ on("GET", "/audit", ({ query }) => {
   const wanted = (name: string) => query.get(name) ?? "";
   return items(world.audit.filter((record) => (!wanted("act") || record.act === wanted("act")) && (!wanted("outcome") || record.outcome === wanted("outcome")) && JSON.stringify(record).toLowerCase().includes(wanted("q").toLowerCase())).slice(0, Number(query.get("limit") ?? 100)));
 });
-on("GET", "/audit/verify", () => json({ ok: true, records: world.audit.length, head: "ab12", broken_at: null, detail: "" }));
+on("GET", "/audit/verify", () => json({ ok: true, records: world.audit.length, head: "ab12", broken_at: null, detail: "", tree: world.audit.length, root: "ab12" } satisfies Schemas["AuditVerdict"]));
 on("GET", "/events/history", ({ query }) => items(world.events.filter((event) => (query.get("kind") ? query.get("kind")?.split(",").includes(event.kind) : isNoteworthy(event.kind))).slice(-Number(query.get("limit") ?? 60)).reverse()));
 on("GET", "/accounts/:id/execution", ({ params }) => {
   const buckets = new Map<string, Execution["buckets"][number]>();

@@ -4,6 +4,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { queries } from "~/api/queries";
 import type { AuditRecord, Schemas } from "~/api/types";
 import { Older } from "~/components/Older";
+import { RecordProof } from "~/components/RecordProof";
 import { QueryPanel } from "~/components/Panel";
 import { actWords } from "~/components/timeline";
 import { auditActs } from "~/api/auditActs";
@@ -63,7 +64,7 @@ export function Audit() {
         <select className="select w-44! max-md:flex-1" aria-label="Act" value={act ?? ""} onChange={(event) => set({ act: event.target.value || undefined })}><option value="">All acts</option>{Object.keys(auditActs).map((each) => <option key={each} value={each}>{actWords(each)}</option>)}</select>
         <select className="select w-36! max-md:flex-1" aria-label="Outcome" value={outcome ?? ""} onChange={(event) => set({ outcome: event.target.value || undefined })}><option value="">All outcomes</option>{Object.entries(outcomeLook).map(([value, look]) => <option key={value} value={value}>{look.word}</option>)}</select>
       </div>
-      <QueryPanel title="Privileged acts" query={query} note="append-only, hash-chained, also what was refused" end={<Verify />}>
+      <QueryPanel title="Privileged acts" query={query} note="append-only, in a signed tree, also what was refused" end={<Verify />}>
         {(rows) => (
           <>
             <DataTable label="Audit" rows={ended(rows)} columns={columns} rowId={(row) => String(row.seq)} onOpen={setOpen} empty={filtered ? <Empty title="Nothing matches" action={<Button small onClick={() => set({ q: undefined, act: undefined, outcome: undefined })}>Clear the filters</Button>}>No record of the whole audit fits the search and the choices above.</Empty> : <Empty title="No act yet">Whoever changes, pauses, kills or signs in is recorded here, and so is what was refused.</Empty>} />
@@ -76,6 +77,7 @@ export function Audit() {
           <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-6 gap-y-1.5 text-12">
             {([["At", dateTime(open.at, zone)], ["Who", `${open.actor}${open.role ? `, ${open.role}` : ""}`], ["From", [open.source, open.address].filter(Boolean).join(", ") || "–"], ["Target", open.target], ["Outcome", codeWords(open.outcome)], ["Detail", [open.code, open.detail].filter(Boolean).join(": ") || "–"], ["Audit id", open.audit_id]] as const).map(([name, value]) => <div key={name} className="contents"><dt className="text-muted">{name}</dt><dd>{value}</dd></div>)}
           </dl>
+          <RecordProof key={open.seq} record={open} />
           {(open.before != null || open.after != null) && (
             <div className="grid gap-3">
               <div><p className="text-11 text-muted">Before</p><pre className="code overflow-auto rounded-md border border-line bg-bg p-2">{typeof open.before === "object" ? JSON.stringify(open.before, null, 2) : show(open.before)}</pre></div>
@@ -89,14 +91,14 @@ export function Audit() {
 }
 
 type Proof = { state: "asking" } | { state: "told"; ok: boolean; says: string };
-/** Walks the chain on the host, on demand: it reads every record. */
+/** Walks table and tree on the host, on demand: it reads every record. */
 function Verify() {
   const [proof, setProof] = useState<Proof | null>(null);
   const ask = async () => {
     setProof({ state: "asking" });
     try {
       const found = await get<Schemas["AuditVerdict"]>("/audit/verify");
-      setProof({ state: "told", ok: found.ok, says: found.ok ? `chain holds over ${integer(found.records)} records` : `broken at no. ${found.broken_at ?? "?"}: ${found.detail}` });
+      setProof({ state: "told", ok: found.ok, says: found.ok ? `chain and tree hold over ${integer(found.records)} records` : `broken at no. ${found.broken_at ?? "?"}: ${found.detail}` });
     } catch (error) {
       setProof({ state: "told", ok: false, says: problemOf(error).detail ?? "not verified" });
     }

@@ -1,22 +1,36 @@
-"""The audit record: pages of it, and whether its chain holds."""
+"""The audit record: pages of it, whether it holds, and proofs for those who do not trust us."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from tradedeck.api.access import requires
-from tradedeck.api.context import Ctx
+from tradedeck.api.context import Context, Ctx
 from tradedeck.api.reading import From, To, instant_ns
-from tradedeck.api.wire import AuditPage, AuditRecord, AuditVerdict
-from tradedeck.audit import service, store
-from tradedeck.audit.types import Action, Result
+from tradedeck.api.wire import (
+    AuditCheckpoint,
+    AuditConsistency,
+    AuditPage,
+    AuditProof,
+    AuditRecord,
+    AuditVerdict,
+)
+from tradedeck.audit import store
+from tradedeck.audit.merkle import leaf_hash
+from tradedeck.audit.notes import Checkpoint
+from tradedeck.audit.tree import View
+from tradedeck.audit.types import Action, Result, Verdict
+from tradedeck.audit.verify import verify
 from tradedeck.identity.permissions import Permission
 from tradedeck.identity.types import Actor
 from tradedeck.kernel import canonical
 from tradedeck.kernel.clock import format_ns
+from tradedeck.kernel.errors import TradedeckError
 
 router = APIRouter(tags=["audit"])
 SEQ_MAX = 2**53  # what JavaScript can count
@@ -86,12 +100,82 @@ async def audit_page(
 async def audit_verify(
     actor: Annotated[Actor, requires(Permission.AUDIT_READ)], ctx: Ctx
 ) -> AuditVerdict:
-    """Walk the whole chain now."""
-    verdict = await ctx.store.read(service.verify)
+    """Walk every record now: the chain, the tree over it, its files and its signature."""
+    try:
+        view = await ctx.trail.caught_up()
+    except TradedeckError as error:
+        return await _without(ctx, error)
+    fresh = View(view.tiles.folder, view.verifier)  # what is on disk, not what is remembered
+    return _verdict(await ctx.store.read(lambda r: verify(r, fresh)))
+
+
+async def _without(ctx: Context, error: TradedeckError) -> AuditVerdict:
+    """The verdict where the log cannot be brought up to date: where it breaks, if that is found."""
+    found = await ctx.store.read(lambda r: verify(r, ctx.trail.view()))
+    if found.ok:
+        found = replace(found, ok=False, detail=error.detail)
+    return _verdict(found)
+
+
+def _verdict(verdict: Verdict) -> AuditVerdict:
     return AuditVerdict(
         ok=verdict.ok,
         records=verdict.records,
         head=verdict.head,
         broken_at=verdict.broken_at,
         detail=verdict.detail,
+        tree=verdict.tree,
+        root=verdict.root,
+    )
+
+
+@router.get("/audit/checkpoint")
+async def audit_checkpoint(
+    actor: Annotated[Actor, requires(Permission.AUDIT_WITNESS)], ctx: Ctx
+) -> AuditCheckpoint:
+    """What the log commits to now, signed."""
+    log = await ctx.trail.caught_up()
+    note, checkpoint = log.note()
+    return _checkpoint(log, note, checkpoint)
+
+
+@router.get("/audit/consistency")
+async def audit_consistency(
+    actor: Annotated[Actor, requires(Permission.AUDIT_WITNESS)],
+    ctx: Ctx,
+    old: Annotated[int, Query(ge=0, le=SEQ_MAX)],
+    size: Annotated[int, Query(ge=0, le=SEQ_MAX)],
+) -> AuditConsistency:
+    """That the tree of `size` begins with the tree of `old`."""
+    log = await ctx.trail.caught_up()
+    hashes = await asyncio.to_thread(log.consistency, old, size)
+    return AuditConsistency(old=old, size=size, hashes=[each.hex() for each in hashes])
+
+
+@router.get("/audit/proof/{seq}")
+async def audit_proof(
+    actor: Annotated[Actor, requires(Permission.AUDIT_READ)],
+    ctx: Ctx,
+    seq: Annotated[int, Path(ge=1, le=SEQ_MAX)],
+) -> AuditProof:
+    """A record's place in the tree."""
+    log = await ctx.trail.caught_up()
+    proof = await asyncio.to_thread(log.prove, seq - 1)
+    return AuditProof(
+        seq=seq,
+        index=proof.index,
+        entry=proof.entry.decode(),
+        leaf=leaf_hash(proof.entry).hex(),
+        hashes=[each.hex() for each in proof.hashes],
+        checkpoint=_checkpoint(log, proof.note, proof.checkpoint),
+    )
+
+
+def _checkpoint(log: View, note: bytes, checkpoint: Checkpoint) -> AuditCheckpoint:
+    return AuditCheckpoint(
+        origin=checkpoint.origin,
+        size=checkpoint.size,
+        root=checkpoint.root.hex(),
+        key=log.verifier.text(),
+        note=note.decode(),
     )
