@@ -227,6 +227,22 @@ CONTROLS: list[tuple[str, str, str, str, str, str]] = [
         "default_follows",
     ),
     (
+        "a drill that is late is an alarm",
+        "guard/drill.py",
+        "            self.put_off(error.detail)\n",
+        "            del error\n",
+        "tests/guard/test_drill_alerts.py",
+        "missed",
+    ),
+    (
+        "a drill is counted from the first start of the guard",
+        "guard/drill.py",
+        'keeper.begun({"at_ns": self._last_ns, "passed": None})',
+        "pass",
+        "tests/guard/test_parts.py",
+        "again_and_again",
+    ),
+    (
         "ballast is released",
         "journal/log.py",
         "if self._ballast is None or not self._ballast.release():",

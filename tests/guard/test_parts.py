@@ -252,9 +252,13 @@ def test_a_default_follows_what_was_chosen(
 class _Keeper:
     def __init__(self) -> None:
         self.notes: list[tuple[str, dict[str, Any], Any]] = []
+        self.rows: list[dict[str, Any]] = []
 
     def note(self, kind: str, body: dict[str, Any], row: dict[str, Any] | None) -> None:
         self.notes.append((str(kind), body, row))
+
+    def begun(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
 
 
 def test_a_drill_that_cannot_run_in_time_is_an_alarm(tmp_path: Path) -> None:
@@ -271,6 +275,30 @@ def test_a_drill_that_cannot_run_in_time_is_an_alarm(tmp_path: Path) -> None:
     assert [(kind, body["code"]) for kind, body, _ in keeper.notes] == [("alarm", "DRILL_MISSED")]
     never = Drills(tmp_path, clock, Records(tmp_path / "x.db"), keeper, {"at_ns": 0}, 0.0)
     assert not never.due
+
+
+def test_a_guard_that_is_started_again_and_again_comes_to_its_drill(tmp_path: Path) -> None:
+    clock, keeper = ManualClock(1_000 * NS_PER_S), _Keeper()
+    row = None
+    for _ in range(4):
+        drills = Drills(tmp_path, clock, Records(tmp_path / "x.db"), keeper, row, 2.0)
+        row = keeper.rows[0]
+        clock.advance(1_800 * NS_PER_S)
+    assert keeper.rows == [{"at_ns": 1_000 * NS_PER_S, "passed": None}]
+    assert drills.due
+
+
+def test_a_drill_that_a_kill_keeps_off_is_missed_too(tmp_path: Path) -> None:
+    clock, keeper = ManualClock(1_000 * NS_PER_S), _Keeper()
+    drills = Drills(tmp_path, clock, Records(tmp_path / "x.db"), keeper, None, 0.5)
+    clock.advance(3_599 * NS_PER_S)  # half an hour, and half an hour of grace
+    drills.put_off("a kill is being carried out")
+    assert keeper.notes == []
+    clock.advance(NS_PER_S)
+    for _ in range(3):
+        drills.put_off("a kill is being carried out")
+    [(_, body, _)] = keeper.notes
+    assert body["detail"] == "a drill is due and could not run: a kill is being carried out"
 
 
 def test_a_drill_that_does_not_end_flat_has_failed(

@@ -12,28 +12,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from tests.program import PROGRAM
 from tests.runner.harness import (
     Rig,
-    _listens,
-    document,
     entries,
-    rig,
     state,
-    trader,
     until,
 )
 from tests.runner.kills import check_never_flipped, venue
-from tests.runner.test_kill_guarded import ENV, ask, begin, deck, told
+from tests.runner.test_kill_guarded import ask, begin, deck, told
+from tests.runner.whole import whole
 
 pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parents[2]
-ENTERS = {"entry": 5, "exit": 3, "short": False}
 
 
 def cli(r: Rig, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -86,46 +80,6 @@ def test_inv_6_ctl_7_messages_frozen_by_the_command_of_the_host(tmp_path: Path) 
 
 
 # -- with the real api --------------------------------------------------------------------------
-
-
-class Whole(Rig):
-    """A rig whose api is the real one."""
-
-    def request(self, method: str, path: str, body: Any = None, *, role: str) -> httpx.Response:
-        """One request of a machine with a token of that role."""
-        socket = httpx.HTTPTransport(uds=str(self.home / "run" / "api.sock"))
-        if role not in self.tokens:
-            with httpx.Client(transport=socket) as host:
-                made = host.post("http://host/host/tokens", json={"name": role, "role": role})
-            self.tokens[role] = made.json()["token"]
-        url = json.loads((self.home / "run" / "api.json").read_text())["url"]
-        bearer = {"authorization": f"Bearer {self.tokens[role]}"}
-        return httpx.request(method, f"{url}/api/v1{path}", json=body, headers=bearer, timeout=60)
-
-    @property
-    def tokens(self) -> dict[str, str]:
-        return self.__dict__.setdefault("_tokens", {})
-
-
-@contextmanager
-def whole(home: Path) -> Iterator[Whole]:
-    """nats, api, exchange, guard and runner; two traders in the market."""
-    traders = [trader(f"t{n}", f"S{n}", "donchian-breakout", params=dict(ENTERS)) for n in range(2)]
-    wanted = document(traders, speed=20)
-    closes = {f"S{n}": [100 + n / 10 for n in range(2000)] for n in range(2)}
-    with rig(home, wanted, ENV, closes=closes, start=False, kind=Whole) as r:
-        (home / "keys" / "api.pub").unlink()  # the api makes its own
-        (home / "seed.yaml").write_text(json.dumps(wanted))
-        try:
-            r.start("nats")
-            until(lambda: _listens(r), "nats-server")
-            r.start("api", "exchange", "guard", TRADEDECK_PORT="0")
-            until(lambda: r.alive() or (home / "run" / "api.json").exists(), "the api")
-            r.start("runner")
-            until(lambda: tuple(map(len, venue(r))) == (2, 2), "both positions and their stops")
-            yield r
-        finally:
-            r.procs["nats"].send_signal(signal.SIGCONT)
 
 
 def test_inv_6_ctl_7_messages_frozen_through_the_api(tmp_path: Path) -> None:

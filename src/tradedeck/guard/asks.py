@@ -49,6 +49,10 @@ class Drilling(Protocol):
         """One that is due."""
         ...
 
+    def put_off(self, why: str) -> None:
+        """One is due and does not run."""
+        ...
+
 
 class Steps(Protocol):
     """What asks need of the guard (`process.Guard`)."""

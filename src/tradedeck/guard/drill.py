@@ -25,7 +25,7 @@ from tradedeck.trading.facts import Kind
 
 DRILL_S = 30.0
 SEED_S = 10.0
-LATE_NS = 3_600 * NS_PER_S  # a drill that could not run for so long past its time is missed
+LATE_NS = 3_600 * NS_PER_S  # past its time (or once more its interval) a drill is missed
 ROW = "drill"
 
 
@@ -34,6 +34,10 @@ class Keeper(Protocol):
 
     def note(self, kind: str, body: dict[str, Any], row: dict[str, Any] | None) -> None:
         """A fact, and the row `drill` that goes with it."""
+        ...
+
+    def begun(self, row: dict[str, Any]) -> None:
+        """The first row `drill`, without a fact."""
         ...
 
 
@@ -111,6 +115,8 @@ class Drills:
         self._keeper = keeper
         self._every_ns = int(every_h * 3_600 * NS_PER_S)
         self._last_ns = clock.now_ns() if row is None else int(row["at_ns"])
+        if row is None:  # counted from here, however often this guard is started meanwhile
+            keeper.begun({"at_ns": self._last_ns, "passed": None})
         self._missed_ns = 0
         self._busy = asyncio.Lock()
 
@@ -176,10 +182,15 @@ class Drills:
         try:
             await self.run(50, 50, "schedule")
         except TradedeckError as error:
-            now = self._clock.now_ns()
-            late = now - self._last_ns - self._every_ns
-            if late >= LATE_NS and now - self._missed_ns >= self._every_ns:
-                self._missed_ns = now
-                detail = f"a drill is due and could not run: {error.detail}"
-                body = {"code": "DRILL_MISSED", "severity": "critical", "subject": "guard"}
-                self._keeper.note(Kind.ALARM, body | {"detail": detail}, None)
+            self.put_off(error.detail)
+
+    def put_off(self, why: str) -> None:
+        """One is due and does not run; once in an interval an alarm, when it is late."""
+        now = self._clock.now_ns()
+        late = now - self._last_ns - self._every_ns
+        if late < min(LATE_NS, self._every_ns) or now - self._missed_ns < self._every_ns:
+            return
+        self._missed_ns = now
+        detail = f"a drill is due and could not run: {why}"
+        body = {"code": "DRILL_MISSED", "severity": "critical", "subject": "guard"}
+        self._keeper.note(Kind.ALARM, body | {"detail": detail}, None)

@@ -8,8 +8,8 @@ exception of INV-3); what lifts does not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, cast
 
 import structlog
 
@@ -23,6 +23,7 @@ from tradedeck.guard.core import Core, sent_row
 from tradedeck.guard.fence import FENCE_S, Handle, started
 from tradedeck.guard.kills import Running
 from tradedeck.guard.notify import Notifier
+from tradedeck.guard.ports import Closing, Timing
 from tradedeck.guard.read import policies, text
 from tradedeck.guard.records import Records
 from tradedeck.guard.server import Session
@@ -38,38 +39,6 @@ DRILL_AGAIN_S = 5.0  # one that could not run is tried again after it
 SEEN = "seen"
 MINUTE_NS = 60 * NS_PER_S
 log: Any = structlog.get_logger(__name__)
-
-
-class Closing(Protocol):
-    """What closes and reads accounts (`guard.venue`); none where nothing is armed."""
-
-    def take(self, take: t.Take) -> None:
-        """Close a leg; tells of it through `Guard.happened`."""
-        ...
-
-    def check(self, check: t.Check) -> None:
-        """Read a leg three times; tells of it through `Guard.happened`."""
-        ...
-
-    async def stop(self) -> None:
-        """End every task; what was being closed is taken up at the next start."""
-        ...
-
-
-class Timing(Protocol):
-    """What keeps dead-man timers alive (`guard.timers`)."""
-
-    def turn(self, wanted: Mapping[str, float | None]) -> None:
-        """The loop came round."""
-        ...
-
-    def shown(self) -> dict[str, dict[str, Any]]:
-        """For people and telemetry."""
-        ...
-
-    async def stop(self) -> None:
-        """Take them back."""
-        ...
 
 
 class Guard:
@@ -288,14 +257,26 @@ class Guard:
             fact = {"code": "DISK_FULL", "severity": "critical", "subject": "guard"}
             self.carry_out([t.Entry(Kind.ALARM, fact | {"detail": detail})])
         self._said_full = self._said_full and self._journal.full
-        if self.drills is not None and self.drills.due and not busy and not self._drilling:
-            self._drilling = True
-            self.spawn(self._scheduled(self.drills), "drill")
+        if self.drills is None or not self.drills.due or self._drilling:
+            return
+        if busy:
+            self.drills.put_off("a kill is being carried out")
+            return
+        self._drilling = True
+        self.spawn(self._scheduled(self.drills), "drill")
 
     async def _scheduled(self, drills: Drilling) -> None:
-        await drills.scheduled()
-        await asyncio.sleep(DRILL_AGAIN_S)
-        self._drilling = False
+        try:
+            await drills.scheduled()
+        except Exception as error:  # noqa: BLE001 - a fault of ours is a drill that did not run
+            drills.put_off(f"{type(error).__name__}: {error}")
+        finally:
+            await asyncio.sleep(DRILL_AGAIN_S)
+            self._drilling = False
+
+    def begun(self, row: dict[str, Any]) -> None:
+        """See `drill.Keeper`."""
+        self.carry_out([t.Row("drill", row)])
 
     def note(self, kind: str, body: dict[str, Any], row: dict[str, Any] | None) -> None:
         """See `drill.Keeper`; a failed drill is an alarm, and told to a person."""

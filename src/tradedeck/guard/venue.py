@@ -136,7 +136,7 @@ class Venue:
     # -- begin and end -------------------------------------------------------------------------
 
     def take(self, take: t.Take) -> None:
-        """Close a leg; see `process.Closing`."""
+        """Close a leg; see `ports.Closing`."""
         flatten = take.kill.flatten and take.instruments != frozenset()
         extent = Extent(take.instruments, flatten, take.cancels)
         active = self._active.setdefault(take.account, [])
@@ -184,7 +184,7 @@ class Venue:
         return task
 
     async def stop(self) -> None:
-        """See `process.Closing`. Claims stay: what is not done is taken up at the next start."""
+        """See `ports.Closing`. Claims stay: what is not done is taken up at the next start."""
         for task in list(self._checks):
             task.cancel()
         await asyncio.gather(*self._checks, return_exceptions=True)
@@ -343,7 +343,7 @@ class Venue:
     # -- checking ------------------------------------------------------------------------------
 
     def check(self, check: t.Check) -> None:
-        """Three reads of a leg that the runner says is flat; see `process.Closing`."""
+        """Three reads of a leg that the runner says is flat; see `ports.Closing`."""
         self._spawn(self._check(check), f"check-{check.account}")
 
     async def _check(self, check: t.Check) -> None:
