@@ -89,6 +89,10 @@ chromium: $(VENV)/.stamp-deps
 systemd-analyze:
 	@tools/ensure-systemd-analyze
 
+.PHONY: go-sumdb
+go-sumdb:
+	@tools/ensure-go-sumdb
+
 .PHONY: web-test
 web-test: setup
 	@if [ -f web/package.json ]; then \
@@ -98,7 +102,7 @@ web-test: setup
 
 # pytest comes last, so that the last line printed is its summary.
 .PHONY: test
-test: setup chromium systemd-analyze lint web-test ## Everything that has to pass, in 12 minutes at most
+test: setup chromium systemd-analyze go-sumdb lint web-test ## Everything that has to pass, in 12 minutes at most
 	@mkdir -p build
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -p "no:cacheprovider" \
 		--randomly-seed=$(SEED) $(SUMMARY) --junitxml=build/junit.xml -q tests

@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import mutants_audit
 import mutants_cases
 import mutants_closing
 import mutants_control
@@ -216,7 +217,8 @@ CLOSING = [Mutant(*control) for control in mutants_closing.CONTROLS]
 GUARD = [Mutant(*control) for control in mutants_guard.CONTROLS]
 CONTROL = [Mutant(*control) for control in mutants_control.CONTROLS]
 CASES = [Mutant(*control) for control in mutants_cases.CONTROLS]
-MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD + CONTROL + CASES
+AUDIT = [Mutant(*control) for control in mutants_audit.CONTROLS]
+MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD + CONTROL + CASES + AUDIT
 
 
 def run(source: Path, test: str, match: str) -> bool:

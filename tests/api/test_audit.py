@@ -47,6 +47,20 @@ def test_the_checkpoint_holds_what_was_committed_and_is_signed(play: Any, home: 
     play(scenario)
 
 
+def test_the_tree_follows_by_itself(play: Any, home: Path):
+    async def scenario(wire: Wire) -> None:
+        async with running(home, wire) as deck:
+            count = await acts(deck, 3)
+            async with asyncio.timeout(30):
+                while True:
+                    file = home / "audit" / "checkpoint"
+                    if file.exists() and int(file.read_text("utf-8").split("\n")[1]) >= count:
+                        return
+                    await asyncio.sleep(0.05)
+
+    play(scenario)
+
+
 def test_a_record_is_proved_to_somebody_who_trusts_nobody(play: Any, home: Path):
     async def scenario(wire: Wire) -> None:
         async with running(home, wire) as deck, deck.client() as client:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tests.audit.kit import Desk, desk
+from tests.program import PROGRAM
 
 from tradedeck.audit import entries, merkle, notes, tiles, tree
 from tradedeck.audit import store as audit_store
@@ -252,6 +253,24 @@ def test_inv_13_a_table_cut_short_is_noticed_at_once(at: Desk):
     assert "Record 5" in refused(at)
 
 
+def test_inv_13_a_table_cut_short_is_found_by_verify(at: Desk):
+    at.append(5)
+    at.log()
+    at.tamper("DELETE FROM audit WHERE seq>3")
+    verdict = at.verify()
+    assert (verdict.ok, verdict.broken_at) == (False, 4)
+    assert "holds 5 records, the table 3" in verdict.detail
+
+
+def test_inv_13_a_changed_tile_stops_the_log_at_its_start(at: Desk):
+    at.append(5)
+    at.log()
+    path = at.folder / "tile/0/000.p/5"
+    data = path.read_bytes()
+    path.write_bytes(data[:40] + bytes([data[40] ^ 1]) + data[41:])
+    assert "root that was signed" in refused(at)
+
+
 def test_inv_13_a_table_regrown_is_noticed_at_once(at: Desk):
     at.append(5)
     at.log()
@@ -351,7 +370,7 @@ for number in range(100_000):
 
 def test_inv_12_kill_9_leaves_no_act_without_its_record_and_a_tree_that_goes_on(tmp_path: Path):
     acts = 0
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROGRAM), *sys.path])}
     for moment in (1, 2, 3, 5, 8, 13):
         with subprocess.Popen(
             [sys.executable, "-c", APPENDING, str(tmp_path / "h")],

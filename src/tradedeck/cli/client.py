@@ -51,19 +51,24 @@ def ask(
     query: dict[str, Any] | None = None,
     body: Any = None,
     headers: dict[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> tuple[Any, dict[str, str]]:
     """One request; the JSON answer and the headers. Raises `TradedeckError`."""
     if isinstance(body, dict):  # what was not said is left out
         body = {name: value for name, value in fields(body).items() if value is not None}
-    with _send(method, path, role=role, query=query, body=body, headers=headers) as response:
+    with _send(
+        method, path, role=role, query=query, body=body, headers=headers, timeout_s=timeout_s
+    ) as response:
         data = response.read()
         value = orjson.loads(data) if data and "json" in _media(response) else None
         return value, dict(response.headers)
 
 
-def download(path: str, *, role: str = "viewer", **query: Any) -> bytes:
+def download(
+    path: str, *, role: str = "viewer", timeout_s: float = TIMEOUT_S, **query: Any
+) -> bytes:
     """GET of a file."""
-    with _send("GET", path, role=role, query=query) as response:
+    with _send("GET", path, role=role, query=query, timeout_s=timeout_s) as response:
         return response.read()
 
 
@@ -96,12 +101,13 @@ def _send(
     body: Any = None,
     headers: dict[str, str] | None = None,
     stream: bool = False,
+    timeout_s: float = TIMEOUT_S,
 ) -> Generator[httpx.Response]:
     import httpx
 
     known = {name: value for name, value in (query or {}).items() if value is not None}
     base = url()
-    timeout = httpx.Timeout(TIMEOUT_S, read=None if stream else TIMEOUT_S)
+    timeout = httpx.Timeout(TIMEOUT_S, read=None if stream else timeout_s)
     try:
         # Without TLS there is nothing to verify, and loading the certificates takes 0.1 s.
         secure = base.startswith("https:")
@@ -133,7 +139,7 @@ def _send(
                 return
     except httpx.TimeoutException as error:
         raise TradedeckError(
-            Code.TIMEOUT, f"The api at {base} did not answer within {TIMEOUT_S:g} s."
+            Code.TIMEOUT, f"The api at {base} did not answer within {timeout_s:g} s."
         ) from error
     except httpx.TransportError as error:
         raise _unreachable(f"The api at {base} cannot be reached.") from error

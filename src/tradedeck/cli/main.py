@@ -12,6 +12,7 @@ import typer
 
 from tradedeck import __version__
 from tradedeck.cli.commands import (
+    audit,
     backtest,
     config,
     export,
@@ -45,6 +46,7 @@ app.add_typer(traders.app, name="traders")
 app.add_typer(config.app, name="config")
 app.add_typer(feeds.app, name="replay")
 app.add_typer(tokens.app, name="token")
+app.add_typer(audit.app, name="audit")
 
 
 def _version(value: bool) -> None:

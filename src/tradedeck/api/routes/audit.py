@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import pathlib
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse
 
 from tradedeck.api.access import requires
 from tradedeck.api.context import Context, Ctx
@@ -20,11 +24,11 @@ from tradedeck.api.wire import (
     AuditRecord,
     AuditVerdict,
 )
-from tradedeck.audit import store
+from tradedeck.audit import export, store
 from tradedeck.audit.merkle import leaf_hash
 from tradedeck.audit.notes import Checkpoint
 from tradedeck.audit.tree import View
-from tradedeck.audit.types import Action, Result, Verdict
+from tradedeck.audit.types import Act, Action, Result, Verdict
 from tradedeck.audit.verify import verify
 from tradedeck.identity.permissions import Permission
 from tradedeck.identity.types import Actor
@@ -34,6 +38,7 @@ from tradedeck.kernel.errors import TradedeckError
 
 router = APIRouter(tags=["audit"])
 SEQ_MAX = 2**53  # what JavaScript can count
+TAR = "application/x-tar"
 
 
 def _record(row: Mapping[str, Any]) -> AuditRecord:
@@ -169,6 +174,36 @@ async def audit_proof(
         hashes=[each.hex() for each in proof.hashes],
         checkpoint=_checkpoint(log, proof.note, proof.checkpoint),
     )
+
+
+@router.get(
+    "/audit/export",
+    response_class=FileResponse,
+    responses={200: {"content": {TAR: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def audit_export(
+    actor: Annotated[Actor, requires(Permission.AUDIT_READ)], ctx: Ctx
+) -> FileResponse:
+    """The whole log as one tar file, for a verifier elsewhere; recorded in the log itself."""
+    log = await ctx.trail.caught_up()
+    await ctx.audit(Act(Action.DATA_EXPORT, actor.who(), "audit.tar"))
+    path = await asyncio.to_thread(_tar, log)
+    return FileResponse(
+        path,
+        media_type=TAR,
+        filename="audit.tar",
+        background=BackgroundTask(path.unlink, missing_ok=True),
+    )
+
+
+def _tar(log: View) -> pathlib.Path:
+    with tempfile.NamedTemporaryFile(suffix=".tar", delete=False) as file:
+        try:
+            export.write(log, file)
+        except BaseException:
+            pathlib.Path(file.name).unlink()  # a file that is half an export helps nobody
+            raise
+    return pathlib.Path(file.name)
 
 
 def _checkpoint(log: View, note: bytes, checkpoint: Checkpoint) -> AuditCheckpoint:
