@@ -91,8 +91,8 @@ ENGINE = [
     (
         "ENG-11 commands go between callbacks",
         "runner/step.py",
-        "            world.wake.clear()\n            await self.attend()\n",
-        "            world.wake.clear()\n",
+        "keep the prices from the venue\n            await self.attend()\n",
+        "keep the prices from the venue\n",
         KILL,
         "hung",
     ),

@@ -26,6 +26,44 @@ def test_bounds(more: dict[str, Any], kept: bool) -> None:
     assert bench.line(FIGURE | more).startswith("NO") is not kept
 
 
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ("raise RuntimeError", "ended with 1"),
+        ("import os; os.kill(os.getpid(), 9)", "ended with -9"),
+        ("import time; time.sleep(600)", "took more than 5 s"),
+        ('print(\'{"name": "cut o\')', "printed what is no figure"),
+    ],
+)
+def test_a_bench_that_fails_is_a_missed_bound_and_the_others_run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ends: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr(bench, "BENCHES", tmp_path)
+    monkeypatch.setattr(bench, "WRITTEN", tmp_path / "build" / "bench.json")
+    monkeypatch.setattr(bench, "SECONDS_MAX", 5)
+    figure = 'print(\'{"name": "n", "value": 1, "unit": "s"}\', flush=True)\n'
+    (tmp_path / "one.py").write_text(figure + ends)
+    (tmp_path / "two.py").write_text(figure)
+    assert bench.main([]) == 1
+    assert f"2 benches, 1 bounds missed; one {words}" in capsys.readouterr().out
+    written = json.loads((tmp_path / "build" / "bench.json").read_text())
+    assert [figure["bench"] for figure in written["figures"]] == ["one", "two"]
+    assert written["failed"] == {"one": words}
+
+
+def test_a_bench_that_measures_nothing_is_a_missed_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "BENCHES", tmp_path)
+    monkeypatch.setattr(bench, "WRITTEN", tmp_path / "build" / "bench.json")
+    (tmp_path / "one.py").write_text("print('nothing')\n")
+    assert bench.main([]) == 1
+
+
 def test_a_missed_bound_fails_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

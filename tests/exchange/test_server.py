@@ -19,7 +19,7 @@ from tradedeck.exchange.core import ExchangeCore
 from tradedeck.journal.log import Journal
 from tradedeck.kernel.clock import NS_PER_S, ManualClock
 from tradedeck.kernel.errors import TradedeckError
-from tradedeck.kernel.frames import pack
+from tradedeck.kernel.frames import Unpacker, pack
 from tradedeck.trading.order import OrderType, Purpose, Side
 
 
@@ -78,6 +78,38 @@ def test_more_requests_than_may_wait_end_the_session(
         asked: list[dict[str, Any]] = [{"op": "hello", "re": n, "role": "guard"} for n in range(4)]
         writer.write(b"".join(pack(cast("Any", request)) for request in asked))
         assert await asyncio.wait_for(reader.read(), 60) == b""
+        writer.close()
+
+    serve(tmp_path, scenario)
+
+
+def test_who_does_not_read_its_answers_is_asked_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers that nobody takes do not fill the memory; once they are taken, all come."""
+    asked, handled, handle = 40_000, 0, ExchangeCore.handle
+
+    def counted(core: ExchangeCore, request: dict[str, Any]) -> dict[str, Any]:
+        nonlocal handled
+        handled += 1
+        return handle(core, request)
+
+    monkeypatch.setattr(ExchangeCore, "handle", counted)
+
+    async def scenario(path: Path) -> None:
+        reader, writer = await asyncio.open_unix_connection(str(path), limit=1)
+        writer.write(pack({"op": "hello", "re": 0, "role": "guard"}))
+        writer.writelines(
+            pack({"op": "lookup", "re": n, "client_id": "x" * 40}) for n in range(1, asked)
+        )
+        before = -1
+        while before != handled:
+            before = handled
+            await asyncio.sleep(0.3)
+        assert 0 < handled < asked - 1
+        unpacker, got = Unpacker(), 0
+        while got < asked:
+            got += len(unpacker.feed(await reader.read(1 << 16)))
         writer.close()
 
     serve(tmp_path, scenario)

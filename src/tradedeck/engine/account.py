@@ -156,8 +156,7 @@ class AccountEngine:
 
     def rewind(self) -> None:
         """The trading clock went back (a replay began again): windows and the day start over."""
-        self.book.sent_ns.clear()
-        self.book.recent.clear()
+        self.book.forget_sends()
         if self._day_end is not None:
             self._next_day_ns = _REWOUND_NS
 

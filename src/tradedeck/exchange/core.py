@@ -87,16 +87,18 @@ class ExchangeCore:
         return self._journal.commit()
 
     def _state(self, reports: Sequence[Report]) -> dict[str, Any]:
+        bodies: list[dict[str, Any]] = []
         for report in reports:
             body = report.to_body()
             seq = self._journal.append(_KINDS[report.kind], body)
             assert seq == report.seq, "a report's number is its place in the journal"
+            bodies.append(body)
         for name, row in self._venue.changes().items():
             if row is None:
                 self._journal.drop(name)
             else:
                 self._journal.put(name, row)
-        return {"reports": [report.to_body() for report in reports]}
+        return {"reports": bodies}
 
     def _on_instruments(self, request: dict[str, Any]) -> dict[str, Any]:
         for body in request["instruments"]:

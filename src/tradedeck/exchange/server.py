@@ -22,7 +22,6 @@ from tradedeck.kernel.frames import Unpacker, pack
 
 log: Any = structlog.get_logger(__name__)
 
-READ_BYTES = 256 * 1024
 DELAYED_MAX = 20_000  # twice what a runner may have posted; beyond it a session is out of order
 _DELAYED = frozenset({"place", "cancel", "cancel_all", "replace", "close_all"})
 _ROLES = frozenset({"runner", "guard"})
@@ -32,6 +31,83 @@ GUARD_OPS = drills.OPS | {
 }  # fmt: skip
 ONLY_GUARD = frozenset({"arm_dead_man"})  # a runner that renewed it would outlive its purpose
 TIMERS_S = 0.1
+
+
+class _Session(asyncio.Protocol):
+    """One connection: what it is, and what of it waits for its account's latency.
+
+    No task stands between the socket and the core: what was read is handled in the same call.
+    """
+
+    def __init__(self, server: ExchangeServer) -> None:
+        self._server = server
+        self._unpacker = Unpacker()
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._full = False
+        self.role: str | None = None
+        self.fenced = False
+        self.delayed: deque[tuple[int, dict[str, Any]]] = deque()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._server.joined(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._turn(data)
+
+    def pause_writing(self) -> None:
+        """Who does not read its answers is asked nothing more."""
+        assert self._transport is not None
+        self._full = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        assert self._transport is not None
+        self._full = False
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        self._server.left(self)
+
+    def write(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(data)
+
+    def close(self) -> None:
+        assert self._transport is not None
+        self._stop()
+        self._transport.close()
+
+    def _turn(self, data: bytes = b"") -> None:
+        """Take what came, and what is due."""
+        try:
+            requests = self._unpacker.feed(data) if data else []
+            if not all(isinstance(request, dict) for request in requests):
+                raise TradedeckError(Code.INVALID, "a request was not an object")
+            self._server.turn(self, requests)
+            self._wait()
+        except TradedeckError as error:
+            log.warning("exchange session ended", reason=str(error))
+            self.close()
+        except Exception as error:  # noqa: BLE001 - memory may be ahead of the journal: start anew
+            self._server.fatal(error)
+            self.close()
+
+    def _wait(self) -> None:
+        """Come back when the first delayed request is due, unless its answer has no room."""
+        self._stop()
+        if self.delayed and not self._full:
+            wait_s = self._server.seconds_to(self.delayed[0][0])
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._turn)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class ExchangeServer:
@@ -51,19 +127,18 @@ class ExchangeServer:
         self._path = path
         self._on_commit = on_commit
         self._now_ns = now_ns
-        self._on_fatal = on_fatal
+        self.fatal = on_fatal
         self._server: asyncio.Server | None = None
-        self._runner: asyncio.StreamWriter | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._roles: dict[asyncio.StreamWriter, str] = {}
-        self._fenced: set[asyncio.StreamWriter] = set()
+        self._runner: _Session | None = None
+        self._sessions: set[_Session] = set()
 
     async def start(self) -> None:
         """Listen; a socket file left by a dead process is replaced."""
         self._path.unlink(missing_ok=True)
+        loop = asyncio.get_running_loop()
         mask = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._session, str(self._path))
+            self._server = await loop.create_unix_server(lambda: _Session(self), str(self._path))
         finally:
             os.umask(mask)
 
@@ -91,51 +166,32 @@ class ExchangeServer:
         """Close every session."""
         if self._server is not None:
             self._server.close()
-        for writer in list(self._writers):
-            writer.close()
+        for session in list(self._sessions):
+            session.close()
         self._path.unlink(missing_ok=True)
 
-    async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
-        unpacker = Unpacker()
-        delayed: deque[tuple[int, dict[str, Any]]] = deque()
-        try:
-            while data := await self._read(reader, delayed):
-                requests = [] if data is _DUE else unpacker.feed(data)
-                if not all(isinstance(request, dict) for request in requests):
-                    raise TradedeckError(Code.INVALID, "a request was not an object")
-                self._turn(writer, requests, delayed)
-                await writer.drain()
-        except (ConnectionError, TradedeckError) as error:
-            log.warning("exchange session ended", reason=str(error))
-        except Exception as error:  # noqa: BLE001 - memory may be ahead of the journal: start anew
-            self._on_fatal(error)
-        finally:
-            self._writers.discard(writer)
-            self._roles.pop(writer, None)
-            self._fenced.discard(writer)
-            if self._runner is writer:
-                self._runner = None
-            writer.close()
+    def joined(self, session: _Session) -> None:
+        """A connection was made; what it is, it says itself."""
+        self._sessions.add(session)
 
-    async def _read(
-        self, reader: asyncio.StreamReader, delayed: deque[tuple[int, dict[str, Any]]]
-    ) -> bytes:
-        if not delayed:
-            return await reader.read(READ_BYTES)
-        wait_s = max(0, delayed[0][0] - self._now_ns()) / 1e9
-        try:
-            return await asyncio.wait_for(reader.read(READ_BYTES), wait_s)
-        except TimeoutError:
-            return _DUE
+    def left(self, session: _Session) -> None:
+        """A connection is gone."""
+        self._sessions.discard(session)
+        if self._runner is session:
+            self._runner = None
 
-    def _turn(
-        self,
-        writer: asyncio.StreamWriter,
-        requests: list[dict[str, Any]],
-        delayed: deque[tuple[int, dict[str, Any]]],
-    ) -> None:
-        if writer in self._fenced:  # what it sent before it was replaced, and was not read yet
+    def seconds_to(self, due_ns: int) -> float:
+        """Seconds until a request is due; 0 where it is."""
+        return max(0, due_ns - self._now_ns()) / 1e9
+
+    def turn(self, session: _Session, requests: list[dict[str, Any]]) -> None:
+        """Handle what came and is due, commit once, then answer.
+
+        Raises:
+            TradedeckError: TOO_MANY; the session ends.
+        """
+        delayed = session.delayed
+        if session.fenced:  # what it sent before it was replaced, and was not read yet
             delayed.clear()
             return
         if len(delayed) + len(requests) > DELAYED_MAX:
@@ -146,14 +202,14 @@ class ExchangeServer:
             delayed.append((now + self._latency(request), request))
         replies: list[dict[str, Any]] = []
         while delayed and delayed[0][0] <= now:
-            replies.append(self._answer(writer, delayed.popleft()[1]))
+            replies.append(self._answer(session, delayed.popleft()[1]))
         if not replies:
             return
         head = self._core.commit()
         if self._rooms is not None:
             self._rooms.commit()
-        writer.write(b"".join(pack(reply) for reply in replies))
-        self._push(writer, replies)
+        session.write(b"".join([pack(reply) for reply in replies]))
+        self._push(session, replies)
         self._on_commit(head)
 
     def _latency(self, request: dict[str, Any]) -> int:
@@ -168,30 +224,31 @@ class ExchangeServer:
         room = None if self._rooms is None else self._rooms.of(request)
         return self._core if room is None else room
 
-    def _answer(self, writer: asyncio.StreamWriter, request: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, session: _Session, request: dict[str, Any]) -> dict[str, Any]:
         try:
             if request.get("op") == "hello":
-                self._claim(writer, request)
+                self._claim(session, request)
                 return {"re": request.get("re"), "ok": True}
-            self._allow(self._roles.get(writer), request)
+            self._allow(session.role, request)
             if self._rooms is not None and request.get("op") in drills.OPS:
                 return {"re": request.get("re"), **self._rooms.handle(request)}
             return {"re": request.get("re"), **self._of(request).handle(request)}
         except TradedeckError as error:
             return {"re": request.get("re"), "error": str(error), "code": error.code.value}
 
-    def _claim(self, writer: asyncio.StreamWriter, request: dict[str, Any]) -> None:
+    def _claim(self, session: _Session, request: dict[str, Any]) -> None:
         """A session says once what it is; a guard that became a runner would be no guard."""
         role = str(request.get("role"))
-        if role not in _ROLES or self._roles.setdefault(writer, role) != role:
+        if role not in _ROLES or session.role not in (None, role):
             raise TradedeckError(Code.FORBIDDEN, f"this session cannot be {role!r}")
+        session.role = role
         if role != "runner":
             return
-        if self._runner is not None and self._runner is not writer:
+        if self._runner is not None and self._runner is not session:
             log.warning("a new runner session replaced the old one")
-            self._fenced.add(self._runner)
+            self._runner.fenced = True
             self._runner.close()
-        self._runner = writer
+        self._runner = session
 
     @staticmethod
     def _allow(role: str | None, request: dict[str, Any]) -> None:
@@ -211,7 +268,7 @@ class ExchangeServer:
         ):
             raise TradedeckError(Code.FORBIDDEN, "a guard's order must be reduce-only")
 
-    def _push(self, origin: asyncio.StreamWriter, replies: list[dict[str, Any]]) -> None:
+    def _push(self, origin: _Session, replies: list[dict[str, Any]]) -> None:
         """What another session caused, the runner hears as well."""
         runner = self._runner
         if runner is None or runner is origin:
@@ -226,6 +283,3 @@ class ExchangeServer:
         ]
         if reports:
             runner.write(pack({"push": reports}))
-
-
-_DUE = b"\x00due"

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.trading.fill import Fill
 from tradedeck.trading.instrument import Instrument
 from tradedeck.trading.money import ZERO
@@ -23,6 +24,7 @@ _ENDINGS = {
     ReportKind.REJECTED: Status.REJECTED,
 }
 _FILL = ReportKind.FILLED
+RATE_WINDOW_NS = 60 * NS_PER_S  # orders are counted by the minute
 _DONE, _PART = Status.FILLED, Status.PARTIALLY_FILLED
 
 
@@ -67,6 +69,7 @@ class Book:
     sent_ns: deque[int] = field(default_factory=lambda: deque(maxlen=10_000))
     recent: dict[tuple[str, Side, Decimal], int] = field(default_factory=dict)
     fills: int = 0
+    sends_moved: bool = False  # since the windows of what was sent were last kept
 
     def add(self, order: Order) -> None:
         """Take an order that is about to be sent; from now on it counts."""
@@ -75,13 +78,22 @@ class Book:
 
     def sent(self, order: Order, now_ns: int) -> None:
         """Count an increasing order in the rate and duplicate windows (trading clock)."""
-        self.sent_ns.append(now_ns)
+        sent, since, self.sends_moved = self.sent_ns, now_ns - RATE_WINDOW_NS, True
+        sent.append(now_ns)
+        while sent[0] <= since:
+            sent.popleft()
         key = (order.instrument, order.side, order.quantity)
         self.recent.pop(key, None)  # the newest come last, so that the oldest are dropped
         self.recent[key] = now_ns
         if len(self.recent) > 1_000:  # one trader sends a handful of sizes; keep the newest
             for old in list(self.recent)[:500]:
                 del self.recent[old]
+
+    def forget_sends(self) -> None:
+        """The trading clock went back: what was sent before it is in no window."""
+        self.sent_ns.clear()
+        self.recent.clear()
+        self.sends_moved = True
 
     def _reserve(self, order: Order, units: Decimal) -> None:
         open_units = self.open_units.get(order.instrument)

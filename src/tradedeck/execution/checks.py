@@ -10,15 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tradedeck.execution.book import Book
+from tradedeck.execution.book import RATE_WINDOW_NS, Book
 from tradedeck.execution.refusals import Refusal
 from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.risk.limits import Limits
 from tradedeck.trading.instrument import Instrument
 from tradedeck.trading.money import ZERO
 from tradedeck.trading.order import BUY, LIMIT, MARKET, STOP, Order
-
-_MINUTE_NS = 60 * NS_PER_S
 
 
 class Case:
@@ -116,7 +114,7 @@ def price_collar(case: Case, bound: Decimal) -> Check:
 
 def orders_per_minute(case: Case, bound: Decimal) -> Check:
     """Increasing orders in the last 60 s of the trading clock, this one included."""
-    sent, since = case.book.sent_ns, case.now_ns - _MINUTE_NS
+    sent, since = case.book.sent_ns, case.now_ns - RATE_WINDOW_NS
     while sent and sent[0] <= since:
         sent.popleft()
     used = Decimal(len(sent))

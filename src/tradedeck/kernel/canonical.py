@@ -14,6 +14,8 @@ from typing import Any, cast
 
 import orjson
 
+# What holds no float, as most of a body is.
+_NO_FLOAT = frozenset({str, int, bool, type(None), Decimal})
 _COLLECTIONS = (list, tuple, set, frozenset)
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
@@ -51,9 +53,13 @@ def encode(value: Any) -> bytes:
 def _finite(value: Any) -> bool:
     """Whether no float within is NaN or infinite. Most bodies hold a null: it has to be quick."""
     rest: list[Any] = [value]
-    while rest:
-        item = rest.pop()
-        if isinstance(item, float):
+    for item in rest:  # grows while it is walked
+        kind = item.__class__
+        if kind in _NO_FLOAT:
+            continue
+        if kind is dict:
+            rest += item.values()
+        elif isinstance(item, float):
             if not isfinite(item):
                 return False
         elif isinstance(item, dict):

@@ -128,11 +128,7 @@ class Loop:
         if world.stops is not None and (due := world.stops.due_ns) is not None:
             dues.append(max(due, now + 1))
         wait_ns = min([IDLE_NS_MAX, *(max(0, due - now) for due in dues if due > now)])
-        try:
-            await asyncio.wait_for(world.wake.wait(), wait_ns / NS_PER_S)
-        except TimeoutError:
-            return
-        world.wake.clear()
+        await world.wake.wait(wait_ns / NS_PER_S)
 
     # -- feeds ---------------------------------------------------------------------------------
 

@@ -35,14 +35,21 @@ def save_account(journal: Journal, engine: AccountEngine) -> None:
             ],
             "marks": book.marks,
             "fills": book.fills,
-            "sent_ns": list(book.sent_ns)[-1_000:],
-            "recent": [
-                [symbol, side.value, decimal_text(units), at]
-                for (symbol, side, units), at in list(book.recent.items())[-200:]
-            ],
             "engine": engine.dump(),
         },
     )
+    if book.sends_moved:  # a row of its own: it is long, and most turns leave it as it is
+        book.sends_moved = False
+        journal.put(
+            f"sends/{book.account}",
+            {
+                "sent_ns": list(book.sent_ns)[-1_000:],
+                "recent": [
+                    [symbol, side.value, decimal_text(units), at]
+                    for (symbol, side, units), at in list(book.recent.items())[-200:]
+                ],
+            },
+        )
 
 
 def load_book(
@@ -57,9 +64,11 @@ def load_book(
     book.realised, book.fills = Decimal(row["realised"]), row["fills"]
     book.positions = {body["instrument"]: Position.from_body(body) for body in row["positions"]}
     book.marks = {symbol: float(mark) for symbol, mark in row["marks"].items()}
-    book.sent_ns.extend(row["sent_ns"])
+    sends = journal.get(f"sends/{account}") or row  # where it was before it had a row of its own
+    book.sent_ns.extend(sends.get("sent_ns", ()))
     book.recent = {
-        (symbol, Side(side), Decimal(units)): at for symbol, side, units, at in row["recent"]
+        (symbol, Side(side), Decimal(units)): at
+        for symbol, side, units, at in sends.get("recent", ())
     }
     for name in journal.names("order/"):
         body = journal.get(name)

@@ -77,8 +77,8 @@ class Stepper:
     async def _price(self, bars: Sequence[Bar]) -> list[Action]:
         """Give the venue the new prices; where orders rest, hear first what became of them.
 
-        Where none does, the venue takes the prices in while strategies think: the line keeps the
-        order, so that what is sent meets them.
+        Where none does, the prices go with what the strategies wish, in one write and one turn of
+        the venue: the line keeps the order, so that what is sent meets them.
         """
         world, link = self._world, self._world.link
         if link is None or not link.connected:
@@ -89,7 +89,6 @@ class Stepper:
         for account in world.accounts.values():
             if any(order.instrument in symbols for order in account.engine.book.orders.values()):
                 return await self._hear()
-        link.flush()
         return self.apply([])
 
     async def _hear(self) -> list[Action]:
@@ -253,17 +252,12 @@ class Stepper:
 
     async def wait(self, tasks: AbstractSet[asyncio.Future[Any]]) -> None:
         """Wait for strategies; a kill or a cancel does not wait with us."""
-        world, pending = self._world, set(tasks)
-        while pending:
-            woken = asyncio.create_task(world.wake.wait())
-            done, _ = await asyncio.wait(
-                {*pending, woken},
-                timeout=self._attend_s(),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            woken.cancel()
-            pending = pending - done
-            world.wake.clear()
+        world = self._world
+        for task in tasks:
+            task.add_done_callback(world.wake.set)
+        while not all(task.done() for task in tasks):
+            if not await world.wake.wait(self._attend_s()) and world.link is not None:
+                world.link.flush()  # a slow strategy does not keep the prices from the venue
             await self.attend()
 
     def _attend_s(self) -> float:

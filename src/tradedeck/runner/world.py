@@ -6,7 +6,6 @@ the journal and lines in the log. Decides nothing.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.ids import new_id
 from tradedeck.marketdata.ports import DataMode, Feed, FeedState
 from tradedeck.risk.breakers import Breakers
+from tradedeck.runner.bell import Bell
 from tradedeck.runner.epochs import Epochs
 from tradedeck.runner.hosts import Hosts
 from tradedeck.runner.plan import AccountPlan, Plan, TraderPlan
@@ -203,7 +203,7 @@ class World:
     pushed: list[Report] = field(default_factory=list)
     fills: deque[tuple[str, Fill]] = field(default_factory=deque[tuple[str, Fill]])
     bars: dict[str, Bar] = field(default_factory=dict)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    wake: Bell = field(default_factory=Bell)
     safe_point: deque[Callable[[], Any]] = field(default_factory=deque[Callable[[], Any]])
     urgent: deque[Callable[[], Any]] = field(default_factory=deque[Callable[[], Any]])
     on_commit: Callable[[int], None] = lambda _head: None

@@ -7,8 +7,8 @@ was in flight when the line broke, is unknown and said so: nothing here sends tw
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -125,7 +125,7 @@ class ExchangeClient:
         """Ask and wait; raises UNAVAILABLE, TIMEOUT, NOT_FOUND or REFUSED."""
         future = self._enqueue(op, fields)
         self.flush()
-        await self._answered([future], timeout_s)
+        await self._answered(future, timeout_s)
         if not future.done():
             raise TradedeckError(Code.TIMEOUT, f"the exchange did not answer {op}")
         reply = future.result()
@@ -155,7 +155,7 @@ class ExchangeClient:
         unknown: list[str] = []
         refused: list[str] = []
         if posted and not posted[-1].future.done():  # replies come in order
-            await self._answered([posted[-1].future], timeout_s)
+            await self._answered(posted[-1].future, timeout_s)
         for item in posted:
             future = item.future
             if not future.done():
@@ -173,14 +173,21 @@ class ExchangeClient:
             reports += [Report.from_body(body) for body in reply.get("reports", ())]
         return reports, unknown, refused
 
-    async def _answered(
-        self, asked: Collection[asyncio.Future[dict[str, Any]]], timeout_s: float
-    ) -> None:
-        """Wait until all are answered, or the time is over; in slices, so that it is seen."""
-        deadline = time.monotonic() + timeout_s
-        while asked and (left := deadline - time.monotonic()) > 0:
-            _, asked = await asyncio.wait(asked, timeout=min(left, WAIT_SLICE_S))
-            if asked:
+    async def _answered(self, asked: asyncio.Future[dict[str, Any]], timeout_s: float) -> None:
+        """Wait until it is answered, or the time is over; in slices, so that it is seen."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while not asked.done() and (left := deadline - loop.time()) > 0:
+            waiter: asyncio.Future[None] = loop.create_future()
+            release = partial(_release, waiter)
+            timer = loop.call_later(min(left, WAIT_SLICE_S), release)
+            asked.add_done_callback(release)
+            try:
+                await waiter
+            finally:
+                timer.cancel()
+                asked.remove_done_callback(release)
+            if not asked.done():
                 self._on_wait()
 
     def _late(self, future: asyncio.Future[dict[str, Any]]) -> None:
@@ -222,3 +229,8 @@ class ExchangeClient:
             if not future.done():
                 future.set_exception(TradedeckError(Code.UNAVAILABLE, "the line broke"))
                 future.exception()  # looked at: whoever settles reads it as unknown
+
+
+def _release(waiter: asyncio.Future[None], _asked: object = None) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
