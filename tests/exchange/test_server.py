@@ -250,3 +250,27 @@ def test_a_dead_man_timer_is_the_guards_to_renew_and_what_it_cancels_the_runner_
 
     asyncio.run(asyncio.wait_for(body(), 60))
     assert [(report.client_id, report.kind.value) for report in pushed] == [("low", "cancelled")]
+
+
+def test_a_timer_that_breaks_stops_the_exchange_like_a_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory may be ahead of the journal: the process starts anew rather than guess."""
+
+    def broken(_core: ExchangeCore, _now_ns: int) -> list[Any]:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(ExchangeCore, "fire", broken)
+
+    async def body() -> None:
+        clock, faults = ManualClock(), asyncio.Queue[Exception]()
+        journal = Journal(tmp_path / "paper.db", clock.now_ns)
+        core = ExchangeCore(journal, clock.monotonic_ns)
+        serving = server.ExchangeServer(
+            core, tmp_path / "s", lambda _head: None, clock.now_ns, faults.put_nowait
+        )
+        await asyncio.wait_for(serving.watch(), 20)
+        assert str(faults.get_nowait()) == "broken"
+        journal.close()
+
+    asyncio.run(body())

@@ -149,7 +149,7 @@ class ExchangeServer:
             try:
                 self._fire()
             except Exception as error:  # noqa: BLE001 - memory may be ahead of the journal
-                self._on_fatal(error)
+                self.fatal(error)
                 return
 
     def _fire(self) -> None:
