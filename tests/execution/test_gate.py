@@ -14,6 +14,7 @@ from tradedeck.execution.checks import CONTROLS, compile_checks
 from tradedeck.execution.gate import Conditions, Denial
 from tradedeck.execution.halt import Level
 from tradedeck.execution.refusals import WORDS, Refusal
+from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.risk.limits import Limits
 from tradedeck.trading.instrument import AssetClass, Instrument
 from tradedeck.trading.order import Side, Status
@@ -107,6 +108,67 @@ def test_explain_lists_every_limit_with_its_numbers() -> None:
         ("margin_use_max", "account", True),
         ("open_orders_max", "trader", True),
     ]
+
+
+# -- a trader's own --------------------------------------------------------------------------
+
+OWN_CASES: dict[str, tuple[object, str]] = {
+    "orders_per_minute": (2, "ORDER_RATE_LIMIT"),
+    "open_orders_max": (2, "ORDERS_OPEN_LIMIT"),
+    "gross_exposure_max": ("0.02", "EXPOSURE_LIMIT"),
+    "margin_use_max": ("0.01", "MARGIN_LIMIT"),
+}
+
+
+def others_busy() -> Book:
+    """A book in which another trader has sent, holds and has open more than any bound below."""
+    book = a_book()
+    book.instruments["MSFT"] = AAPL_LIKE
+    book.marks["MSFT"] = 100.0
+    for n in range(3):
+        other = order(quantity=100, symbol="MSFT", trader="other", name=f"other{n}")
+        book.add(other)
+        book.sent(other, NOW)
+    return book
+
+
+AAPL_LIKE = Instrument("MSFT", "USD", d("0.01"), d(1), "24x7", AssetClass.EQUITY)
+
+
+def refused(book: Book, account: Limits, trader: Limits) -> str:
+    bounds = compile_checks(account, trader)
+    answer = gate.decide(order(trader="me"), book, bounds, with_(), d(100_000), NOW)
+    return "allowed" if isinstance(answer, Permit) else answer.refusal.value
+
+
+@pytest.mark.parametrize(("name", "case"), OWN_CASES.items())
+def test_rsk_1_a_traders_bound_counts_its_own_and_the_accounts_all(
+    name: str, case: tuple[object, str]
+) -> None:
+    bound, refusal = case
+    limits = Limits.from_document({name: bound})
+    book = others_busy()
+    book.own_rate("me").clear()  # known for so long that the others' minute is not its own
+    assert refused(book, Limits(), limits) == "allowed"
+    assert refused(book, limits, Limits()) == refusal
+    for n in range(2):  # two of its own: the third is one too many
+        own = order(trader="me", name=f"own{n}", quantity=10)
+        book.add(own)
+        book.sent(own, NOW)
+    assert refused(book, Limits(), limits) == refusal
+
+
+def test_rsk_1_a_bound_that_is_new_on_a_traders_rate_counts_the_accounts_minute() -> None:
+    """What it sent before the bound was there is not known apart: at worst case all was its own."""
+    book = others_busy()
+    limits = Limits.from_document({"orders_per_minute": 2})
+    assert refused(book, Limits(), limits) == "ORDER_RATE_LIMIT"
+    bounds = compile_checks(Limits(), limits)
+    later = NOW + 60 * NS_PER_S
+    answer = gate.decide(order(trader="me"), book, bounds, with_(), d(100_000), later)
+    assert isinstance(answer, Permit)
+    book.forget_sends()
+    assert refused(book, Limits(), limits) == "allowed"
 
 
 # -- INV-4 -----------------------------------------------------------------------------------

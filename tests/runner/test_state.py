@@ -87,3 +87,16 @@ def test_eng_13_what_a_turn_keeps_does_not_grow_with_the_orders_before_it(
     state.save_account(journal, rig.engine)  # nothing was sent since: only the short row is written
     journal.commit()
     assert journal.get(f"sends/{rig.book.account}") is None
+
+
+def test_rsk_1_a_traders_own_rate_outlives_a_restart(journal: Journal) -> None:
+    rig = Rig()
+    rig.bar(bar(100))
+    rig.book.sent(order("BUY", 7, trader="other"), 5)
+    rig.book.own_rate("me")
+    rig.book.sent(order("BUY", 7, trader="me"), 7)
+    rig.book.sent(order("BUY", 7, trader="other"), 8)
+    state.save_account(journal, rig.engine)
+    book = restored(journal, rig)
+    assert list(book.sent_ns) == [5, 7, 8]
+    assert {name: list(own) for name, own in book.own_sent.items()} == {"me": [5, 7]}

@@ -25,6 +25,7 @@ _ENDINGS = {
 }
 _FILL = ReportKind.FILLED
 RATE_WINDOW_NS = 60 * NS_PER_S  # orders are counted by the minute
+SENT_MAX = 10_000  # of one window
 _DONE, _PART = Status.FILLED, Status.PARTIALLY_FILLED
 
 
@@ -54,6 +55,8 @@ class Book:
         currency: all amounts are in it.
         instruments: by symbol.
         balance: deposits + realised P&L - fees; what the broker calls balance.
+        sent_ns: when the account's increasing orders of late were sent.
+        own_sent: the same by trader, for those with a bound of their own on their rate.
     """
 
     account: str
@@ -66,7 +69,8 @@ class Book:
     orders: dict[str, Order] = field(default_factory=dict)
     open_units: dict[str, Open] = field(default_factory=dict)
     marks: dict[str, float] = field(default_factory=dict)
-    sent_ns: deque[int] = field(default_factory=lambda: deque(maxlen=10_000))
+    sent_ns: deque[int] = field(default_factory=lambda: deque(maxlen=SENT_MAX))
+    own_sent: dict[str, deque[int]] = field(default_factory=dict[str, deque[int]])
     recent: dict[tuple[str, Side, Decimal], int] = field(default_factory=dict)
     fills: int = 0
     sends_moved: bool = False  # since the windows of what was sent were last kept
@@ -82,6 +86,10 @@ class Book:
         sent.append(now_ns)
         while sent[0] <= since:
             sent.popleft()
+        if self.own_sent and (own := self.own_sent.get(order.trader)) is not None:
+            own.append(now_ns)
+            while own[0] <= since:
+                own.popleft()
         key = (order.instrument, order.side, order.quantity)
         self.recent.pop(key, None)  # the newest come last, so that the oldest are dropped
         self.recent[key] = now_ns
@@ -92,8 +100,18 @@ class Book:
     def forget_sends(self) -> None:
         """The trading clock went back: what was sent before it is in no window."""
         self.sent_ns.clear()
+        self.own_sent.clear()
         self.recent.clear()
         self.sends_moved = True
+
+    def own_rate(self, trader: str) -> deque[int]:
+        """When the trader's own increasing orders were sent. Kept from the first question on: what
+        the account sent before it counts as the trader's, at worst case.
+        """
+        own = self.own_sent.get(trader)
+        if own is None:
+            own = self.own_sent[trader] = deque(self.sent_ns, maxlen=SENT_MAX)
+        return own
 
     def _reserve(self, order: Order, units: Decimal) -> None:
         open_units = self.open_units.get(order.instrument)

@@ -6,6 +6,7 @@ held only against what applies. Removing a line from `CONTROLS` must make a test
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -114,7 +115,16 @@ def price_collar(case: Case, bound: Decimal) -> Check:
 
 def orders_per_minute(case: Case, bound: Decimal) -> Check:
     """Increasing orders in the last 60 s of the trading clock, this one included."""
-    sent, since = case.book.sent_ns, case.now_ns - RATE_WINDOW_NS
+    return _rate(case, case.book.sent_ns, bound)
+
+
+def own_orders_per_minute(case: Case, bound: Decimal) -> Check:
+    """The same, of the order's trader alone."""
+    return _rate(case, case.book.own_rate(case.order.trader), bound)
+
+
+def _rate(case: Case, sent: deque[int], bound: Decimal) -> Check:
+    since = case.now_ns - RATE_WINDOW_NS
     while sent and sent[0] <= since:
         sent.popleft()
     used = Decimal(len(sent))
@@ -134,6 +144,13 @@ def duplicate(case: Case, bound: Decimal) -> Check:
 def open_orders(case: Case, bound: Decimal) -> Check:
     """Orders that can still change the position, this one included."""
     used = Decimal(len(case.book.orders))
+    return _bound("open_orders_max", Refusal.ORDERS_OPEN_LIMIT, used, used + 1, bound)
+
+
+def own_open_orders(case: Case, bound: Decimal) -> Check:
+    """The same, of the order's trader alone."""
+    trader = case.order.trader
+    used = Decimal(sum(order.trader == trader for order in case.book.orders.values()))
     return _bound("open_orders_max", Refusal.ORDERS_OPEN_LIMIT, used, used + 1, bound)
 
 
@@ -179,7 +196,16 @@ def _share(
 
 def gross_exposure(case: Case, bound: Decimal) -> Check:
     """Sum of absolute positions at worst case, x equity."""
-    others, scale = _others(case, margin=False), case.mark * case.instrument.multiplier
+    return _exposure(case, _others(case, margin=False), bound)
+
+
+def own_exposure(case: Case, bound: Decimal) -> Check:
+    """The same, of the order's trader: the one instrument that is its own."""
+    return _exposure(case, ZERO, bound)
+
+
+def _exposure(case: Case, others: Decimal, bound: Decimal) -> Check:
+    scale = case.mark * case.instrument.multiplier
     held = abs(case.book.held(case.order.instrument)) * scale
     return _share(
         case,
@@ -206,7 +232,15 @@ def concentration(case: Case, bound: Decimal) -> Check:
 
 def margin_use(case: Case, bound: Decimal) -> Check:
     """Margin of all positions at worst case, x equity."""
-    others = _others(case, margin=True)
+    return _margin(case, _others(case, margin=True), bound)
+
+
+def own_margin(case: Case, bound: Decimal) -> Check:
+    """The same, of the order's trader: the one instrument that is its own."""
+    return _margin(case, ZERO, bound)
+
+
+def _margin(case: Case, others: Decimal, bound: Decimal) -> Check:
     scale = case.mark * case.instrument.multiplier * case.instrument.margin_rate
     held = abs(case.book.held(case.order.instrument)) * scale
     return _share(
@@ -246,6 +280,15 @@ CONTROLS: dict[str, Control] = {
 }
 """Limit name → the control that holds an order against it."""
 
+OWN: dict[str, Control] = {
+    "orders_per_minute": own_orders_per_minute,
+    "open_orders_max": own_open_orders,
+    "gross_exposure_max": own_exposure,
+    "margin_use_max": own_margin,
+}
+"""Where a trader's bound counts its own share of what the account's counts in whole. One trader has
+an instrument of an account, so the rest of the controls mean the same for both."""
+
 FULL_MARGIN = Decimal(1)
 """Without a limit of its own an account still cannot hold more margin than its equity."""
 
@@ -261,5 +304,6 @@ def compile_checks(account: Limits, trader: Limits) -> tuple[Bound, ...]:
             if value is None and name == "margin_use_max" and scope == "account":
                 value = FULL_MARGIN
             if value is not None:
-                bounds.append((control, Decimal(value), scope))
+                own = OWN.get(name, control) if scope == "trader" else control
+                bounds.append((own, Decimal(value), scope))
     return tuple(bounds)

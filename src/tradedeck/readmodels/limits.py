@@ -139,8 +139,8 @@ def _number(text: Any) -> float | None:
     return None if text is None else float(text)
 
 
-def _last_checks(session: ReadSession, traders: Iterable[str]) -> dict[str, float]:
-    """Per limit the use of the newest check."""
+def _last_checks(session: ReadSession, traders: Iterable[str], scope: str) -> dict[str, float]:
+    """Per limit of the account, or of the trader, the use of the newest check."""
     columns = t.decisions.c
     rows = session.all(
         select(columns.body)
@@ -152,7 +152,7 @@ def _last_checks(session: ReadSession, traders: Iterable[str]) -> dict[str, floa
     for row in rows:
         for check in orjson.loads(row["body"]).get("checks") or ():
             value = check.get("after", check.get("used"))
-            if value is not None:
+            if value not in (None, "unknown") and check.get("scope") == scope:
                 found.setdefault(str(check.get("limit")), float(value))
     return found
 
@@ -195,7 +195,7 @@ def _account_use(session: ReadSession, facts: Facts, account: str) -> dict[str, 
     largest = max((value for _, value in values.values() if value is not None), default=0.0)
     day, opening = _number(row.get("day_pnl")), _number(row.get("opening_balance"))
     return {
-        **_last_checks(session, traders),
+        **_last_checks(session, traders, "account"),
         "open_orders_max": _open_orders(session, t.orders.c.account, account),
         "position_quantity_max": max((units for units, _ in values.values()), default=0.0),
         "position_value_max": largest,
@@ -218,7 +218,7 @@ def _trader_use(
     parts = (_number(row.get("realised")), _number(row.get("unrealised")))
     total = None if None in parts else sum(part for part in parts if part is not None)
     return {
-        **_last_checks(session, [name]),
+        **_last_checks(session, [name], "trader"),
         "open_orders_max": _open_orders(session, t.orders.c.trader, name),
         "position_quantity_max": units,
         "position_value_max": value,

@@ -31,7 +31,8 @@ class RunningLimit:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Pre-trade and running limits (RSK-1, RSK-2).
+    """Pre-trade and running limits (RSK-1, RSK-2). A trader's count what is its own, an account's
+    all that is in it.
 
     Args:
         order_quantity_max: units of one order.

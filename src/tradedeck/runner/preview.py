@@ -157,6 +157,7 @@ def _copy(book: Book) -> Book:
     twin.positions = dict(book.positions)
     twin.marks = dict(book.marks)
     twin.sent_ns.extend(book.sent_ns)
+    twin.own_sent = {name: own.copy() for name, own in book.own_sent.items()}
     twin.recent = dict(book.recent)
     for order in book.orders.values():
         twin.add(order)

@@ -6,12 +6,13 @@ one code: read the rows, ask the venue what came after.
 
 from __future__ import annotations
 
+from collections import deque
 from decimal import Decimal
 from typing import Any
 
 from tradedeck.engine.account import AccountEngine
 from tradedeck.engine.slot import Slot
-from tradedeck.execution.book import Book
+from tradedeck.execution.book import SENT_MAX, Book
 from tradedeck.journal.log import Journal
 from tradedeck.kernel.canonical import decimal_text
 from tradedeck.trading.instrument import Instrument
@@ -44,6 +45,7 @@ def save_account(journal: Journal, engine: AccountEngine) -> None:
             f"sends/{book.account}",
             {
                 "sent_ns": list(book.sent_ns)[-1_000:],
+                "own_sent": {name: list(own)[-1_000:] for name, own in book.own_sent.items()},
                 "recent": [
                     [symbol, side.value, decimal_text(units), at]
                     for (symbol, side, units), at in list(book.recent.items())[-200:]
@@ -66,6 +68,8 @@ def load_book(
     book.marks = {symbol: float(mark) for symbol, mark in row["marks"].items()}
     sends = journal.get(f"sends/{account}") or row  # where it was before it had a row of its own
     book.sent_ns.extend(sends.get("sent_ns", ()))
+    for name, own in sends.get("own_sent", {}).items():
+        book.own_sent[name] = deque(own, maxlen=SENT_MAX)
     book.recent = {
         (symbol, Side(side), Decimal(units)): at
         for symbol, side, units, at in sends.get("recent", ())
