@@ -49,6 +49,7 @@ def test_inv_4_only_what_the_venue_does_not_know_never_reached_it(
         alive=lambda: None,
         sink=SimpleNamespace(never_reached=lost.append),
     )
-    asyncio.run(Recovery(world, SimpleNamespace())._resolve())  # type: ignore[arg-type]
+    stepper: Any = SimpleNamespace()
+    asyncio.run(Recovery(world, stepper)._resolve())
     assert (order.status, lost) == ((status, []) if known else (Status.REJECTED, [order]))
     assert ("c" in book.orders) is known
