@@ -222,6 +222,22 @@ RECORD = [
         "inv_9",
     ),
     (
+        "INV-6 a flatten is the closer's, and proved",
+        "runner/commands.py",
+        "return await self._closed(scope, stops.cells(scope), by)",
+        "return await self._send(self._accounts('main')[0].engine.flatten(None, by=by))",
+        KILL,
+        "takes_the_scopes",
+    ),
+    (
+        "INV-6 a close that was begun goes on after a crash",
+        "runner/closing.py",
+        "                self._drive(account, kill, Extent(leg.instruments, kill.flatten))\n",
+        '                leg.state = "done"\n',
+        KILL,
+        "flatten_goes_on",
+    ),
+    (
         "INV-7 only the guard lifts",
         "runner/commands.py",
         'whoever holds the api\'s key lifts nothing."""\n',

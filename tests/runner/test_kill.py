@@ -15,6 +15,7 @@ import pytest
 
 from tests.host.harness import write as write_strategies
 from tests.runner.harness import PAPER, Rig, check_books, document, rig, state, trader, until
+from tests.runner.kills import done, kill, venue
 
 pytestmark = pytest.mark.processes
 
@@ -121,6 +122,56 @@ def test_inv_6_without_api_and_messages_the_limits_flatten(tmp_path: Path) -> No
         until(lambda: flat(r), "everything to be closed at the venue")
         halt = state(r.journal)["halts"]["account/main"]
         assert (halt["level"], halt["by"]) == ("halted", "limit")
+        check_killed(r, head)
+
+
+def test_inv_6_every_kind_of_close_at_once_is_one_close(tmp_path: Path) -> None:
+    """By hand, by trader, by strategy, and a kill, on a venue that is slow: one closer does it."""
+    slow = {"latency_ms": 400}
+    with deck(tmp_path, {"holds": HOLD}, [100.0] * 400, speed=20, exchange=slow) as r:
+        r.wait("order.filled")
+        head = r.head()
+        asked = [
+            r.command("flatten", scope="strategy/holds"),
+            r.command("position.close", account="main", instrument="S0"),
+            r.command("trader.stop", trader="t-holds", close=True),
+            r.command("flatten", scope="instrument/S0"),
+        ]
+        assert [answer["code"] for answer in asked if not answer["accepted"]] in ([], ["CONFLICT"])
+        kill(r, "c", "all")
+        done(r, "c")
+        orders = [e.body["order"] for e in r.entries("order.intent", after=head)]
+        assert len([order for order in orders if order["purpose"] == "close"]) == 1
+        assert r.entries("close.requested", after=head)
+        assert len({e.body["id"] for e in r.entries("kill.requested")}) == 1  # closes are no kills
+        check_killed(r, head)
+
+
+@pytest.mark.parametrize("scope", ["strategy/holds", "instrument/S0", "trader/t-holds"])
+def test_inv_6_a_flatten_takes_the_scopes_of_a_kill_and_only_pauses(
+    tmp_path: Path, scope: str
+) -> None:
+    strategies = {"holds": HOLD, "other": HOLD}
+    with deck(tmp_path, strategies, [100.0] * 400, speed=20) as r:
+        r.wait("order.filled", count=2)
+        head = r.head()
+        assert r.command("flatten", scope=scope)["accepted"]
+        flat = r.wait("close.flat", after=head)[0].body
+        assert len(flat["proof"]["reads"]) == 3
+        assert venue(r) == ({("main", "S1"): Decimal(10)}, {})
+        halt = state(r.journal)["halts"][scope]
+        assert (halt["level"], halt["kill"]) == ("pause", None)
+
+
+def test_inv_6_a_flatten_goes_on_after_kill_9(tmp_path: Path) -> None:
+    slow = {"latency_ms": 1500}
+    with deck(tmp_path, {"holds": HOLD}, [100.0] * 400, speed=20, exchange=slow) as r:
+        r.wait("order.filled")
+        head = r.head()
+        assert r.command("flatten", scope="all")["accepted"]
+        r.kill("runner")
+        r.start("runner")
+        r.wait("close.flat", after=head)
         check_killed(r, head)
 
 

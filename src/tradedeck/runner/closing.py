@@ -43,6 +43,7 @@ from tradedeck.engine.actions import Action
 from tradedeck.execution.halt import level
 from tradedeck.kernel.clock import NS_PER_MS
 from tradedeck.kernel.errors import TradedeckError
+from tradedeck.kernel.ids import new_id
 from tradedeck.runner.epochs import Epochs
 from tradedeck.runner.legs import Driver, Leg, Running
 from tradedeck.runner.step import Stepper
@@ -115,33 +116,40 @@ class Closing:
             running = self._begin(kill)
         return sorted(running.legs)
 
+    def close(self, what: str, found: Cells, reason: str, by: str) -> tuple[str, list[str]]:
+        """Close these cells by the same protocol, and latch nothing: its id, the accounts closed
+        here. One closer closes a cell, whoever asked; so it meets no other on the way.
+
+        Durable when it returns.
+        """
+        now = self._world.clock.now_ns()
+        kill = Kill(new_id("kill", now), what, KillStep.FLATTEN, True, reason, by, now)
+        running = self._run(kill, found, quiet=True)
+        return kill.id, sorted(running.legs)
+
+    def cells(self, scope: str) -> Cells:
+        """What a scope is of what this host trades and holds. Raises INVALID."""
+        return cells(parse(scope), self._holdings())
+
     def _begin(self, kill: Kill) -> Running:
+        found = self.cells(kill.scope)
+        return self._run(kill, found if kill.step is KillStep.FLATTEN else {}, quiet=False)
+
+    def _run(self, kill: Kill, found: Cells, *, quiet: bool) -> Running:
         world = self._world
-        found = cells(parse(kill.scope), self._holdings())
-        mine: Cells = {}
-        if kill.step is KillStep.FLATTEN:
-            mine = {
-                account: symbols
-                for account, symbols in found.items()
-                if world.accounts[account].executes and self._epochs.ours(account)
-            }
-        running = Running(kill, {account: Leg(symbols) for account, symbols in mine.items()})
-        self._kills[kill.id] = running
-        world.fact(
-            Kind.KILL_REQUESTED, {**kill.to_body(), "origin": "runner", "accounts": _plain(mine)}
-        )
-        world.latch(
-            kill.scope,
-            level(kill.step.level),
-            reason=kill.reason,
-            by=kill.by,
-            kill=kill.id,
-            at_ns=kill.at_ns,
-        )
+        mine: Cells = {
+            account: symbols
+            for account, symbols in found.items()
+            if world.accounts[account].executes and self._epochs.ours(account)
+        }
+        legs = {account: Leg(symbols) for account, symbols in mine.items()}
+        self._kills[kill.id] = running = Running(kill, legs, quiet)
+        self._state_begin(running, _plain(mine))
         for account, symbols in mine.items():
             epoch = self._epochs.carry(account, kill.id)
-            owned = {"id": kill.id, "account": account, "by": "runner", "epoch": epoch}
-            world.fact(Kind.KILL_OWNED, owned)
+            if not quiet:
+                owned = {"id": kill.id, "account": account, "by": "runner", "epoch": epoch}
+                world.fact(Kind.KILL_OWNED, owned)
             self._drive(account, kill, Extent(symbols, kill.flatten))
         if not mine:
             self._finished(running)
@@ -151,6 +159,23 @@ class Closing:
         world.commit(reducing=True)
         world.wake.set()
         return running
+
+    def _state_begin(self, running: Running, accounts: dict[str, list[str] | None]) -> None:
+        world, kill = self._world, running.kill
+        if running.quiet:
+            fact = {"id": kill.id, "scope": kill.scope, "reason": kill.reason, "by": kill.by}
+            world.fact(Kind.CLOSE_REQUESTED, fact | {"accounts": accounts})
+            return
+        fact = {**kill.to_body(), "origin": "runner", "accounts": accounts}
+        world.fact(Kind.KILL_REQUESTED, fact)
+        world.latch(
+            kill.scope,
+            level(kill.step.level),
+            reason=kill.reason,
+            by=kill.by,
+            kill=kill.id,
+            at_ns=kill.at_ns,
+        )
 
     def _holdings(self) -> Holdings:
         """What this host trades and holds, each tied to its names."""
@@ -202,7 +227,8 @@ class Closing:
             row = world.journal.get(name)
             kill = Kill.from_body(row["kill"])
             legs = {account: Leg.of(body) for account, body in row["legs"].items()}
-            self._kills[kill.id] = running = Running(kill, legs)
+            quiet = bool(row.get("quiet"))
+            self._kills[kill.id] = running = Running(kill, legs, quiet)
             for account, leg in legs.items():
                 if leg.state == "done":
                     continue
@@ -395,27 +421,18 @@ class Closing:
     # -- saying --------------------------------------------------------------------------------
 
     def _note(self, driver: Driver, noted: Noted) -> None:
-        world = self._world
         for kill in driver.kills:
-            fact = {
+            if self._kills[kill].quiet:
+                continue
+            said = {
                 "id": kill,
                 "account": driver.account,
-                "by": "runner",
                 "words": noted.words,
                 "numbers": noted.numbers,
                 "ref": noted.ref,
             }
-            world.fact(Kind.KILL_STEP, fact)
-            self._say(
-                {
-                    "op": "step",
-                    "id": kill,
-                    "account": driver.account,
-                    "words": noted.words,
-                    "numbers": noted.numbers,
-                    "ref": noted.ref,
-                }
-            )
+            self._world.fact(Kind.KILL_STEP, said | {"by": "runner"})
+            self._say({"op": "step", **said})
 
     def _flat(self, driver: Driver, proof: Proof) -> None:
         """The venue shows it: journaled with its reads, and the guard looks for itself."""
@@ -429,19 +446,20 @@ class Closing:
             if leg.state != "closing":
                 continue
             leg.state, leg.proof = "flat", body
-            self._world.fact(
-                Kind.KILL_ACCOUNT_FLAT, {"id": kill, "account": driver.account, "proof": body}
-            )
+            kind = Kind.CLOSE_FLAT if running.quiet else Kind.KILL_ACCOUNT_FLAT
+            self._world.fact(kind, {"id": kill, "account": driver.account, "proof": body})
             self._keep(running)
             if all(leg.state != "closing" for leg in running.legs.values()):
                 self._finished(running)
         self._stepper.save()
         self._world.commit(reducing=True)
-        for kill in driver.kills:
+        for kill in (name for name in driver.kills if not self._kills[name].quiet):
             self._say({"op": "closed", "id": kill, "account": driver.account, "proof": body})
 
     def _finished(self, running: Running) -> None:
         """Every leg is flat: stated with what it took."""
+        if running.quiet:
+            return
         kill = running.kill
         ms = (self._world.clock.now_ns() - kill.at_ns) // NS_PER_MS
         totals = {"accounts": len(running.legs)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from tradedeck.closing.scope import Cells
 from tradedeck.closing.types import Kill
 from tradedeck.engine.actions import Action
 from tradedeck.execution.halt import Level, check_scope, level
@@ -143,9 +144,10 @@ class Commands:
 
     async def _stop(self, args: dict[str, Any], by: str) -> None:
         trader = self._trader(args)
-        await self._send(
-            self._lifecycle.stop(trader, f"stopped by {by}", close=bool(args.get("close")))
-        )
+        await self._send(self._lifecycle.stop(trader, f"stopped by {by}"))
+        stops, scope = self._world.stops, f"trader/{trader.plan.id}"
+        if args.get("close") and stops is not None:
+            await self._closed(scope, stops.cells(scope), by)
 
     async def _preview(self, args: dict[str, Any], _by: str) -> dict[str, Any]:
         if "draft" in args:
@@ -203,34 +205,32 @@ class Commands:
             actions += account.engine.cancel(orders, by=by)
         return await self._send(actions)
 
-    async def _close(self, args: dict[str, Any], by: str) -> int:
-        engine = self._accounts(str(args["account"]))[0].engine
-        symbol = str(args["instrument"])
-        if not engine.book.held(symbol):
+    async def _close(self, args: dict[str, Any], by: str) -> dict[str, Any]:
+        account, symbol = self._accounts(str(args["account"]))[0], str(args["instrument"])
+        if not account.engine.book.held(symbol):
             raise TradedeckError(Code.CONFLICT, f"nothing is held in {symbol}")
-        return await self._send(engine.close(symbol, by=by))
+        name = account.plan.id
+        return await self._closed(f"position/{name}/{symbol}", {name: frozenset({symbol})}, by)
 
-    async def _flatten(self, args: dict[str, Any], by: str) -> int:
-        """Pause entries, cancel, close: in one decision, for exactly the scope."""
-        scope = check_scope(str(args["scope"]))
-        kind, _, name = scope.partition("/")
-        self.latch_flatten({"scope": scope}, by)
-        actions: list[Action] = []
-        if kind not in ("all", "account", "trader"):
-            raise TradedeckError(
-                Code.INVALID, f"{scope} is no scope of a flatten", hint="Use a kill for it."
-            )
-        for account in self._accounts(name if kind == "account" else None):
-            traders = {name} if kind == "trader" else None
-            actions += account.engine.flatten(traders, by=by)
-        return await self._send(actions)
-
-    # -- halts ---------------------------------------------------------------------------------
-
-    def latch_flatten(self, args: dict[str, Any], by: str) -> None:
-        """The first half of `flatten`, which needs no venue: entries are paused at once."""
+    async def _flatten(self, args: dict[str, Any], by: str) -> dict[str, Any]:
+        """Pause entries, cancel, close: in one decision, for exactly the scope; the scopes of a
+        kill, which this is but for its latch: that is a pause.
+        """
+        stops = self._world.stops
+        assert stops is not None
         scope = check_scope(str(args["scope"]))
         self._latch(scope, Level.PAUSE, f"flatten by {by}", by)
+        return await self._closed(scope, stops.cells(scope), by)
+
+    async def _closed(self, what: str, found: Cells, by: str) -> dict[str, Any]:
+        """Begun, durable, and carried as far as the venue answers at once; the rest follows."""
+        stops = self._world.stops
+        assert stops is not None
+        name, accounts = stops.close(what, found, by)
+        await stops.pump()
+        return {"id": name, "accounts": accounts}
+
+    # -- halts ---------------------------------------------------------------------------------
 
     def _latch(self, scope: str, at: Level, reason: str, by: str) -> None:
         if self._world.latch(scope, at, reason=reason, by=by):

@@ -248,7 +248,7 @@ class Configurator:
     def _stopped(self, trader: Trader) -> list[Action]:
         if trader.state is TraderState.STOPPED:
             return []
-        return self._lifecycle.stop(trader, "stopped by the configuration", close=False)
+        return self._lifecycle.stop(trader, "stopped by the configuration")
 
     def _swap(self, trader: Trader, old: TraderPlan) -> None:
         plan = trader.plan

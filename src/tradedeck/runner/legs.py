@@ -33,10 +33,11 @@ class Leg:
 
 @dataclass(slots=True)
 class Running:
-    """One kill of this runner."""
+    """One kill of this runner; `quiet`: it latched nothing, and nobody is told."""
 
     kill: Kill
     legs: dict[str, Leg]
+    quiet: bool = False
 
     @property
     def open(self) -> bool:
@@ -48,6 +49,7 @@ class Running:
         return {
             "kill": self.kill.to_body(),
             "legs": {account: leg.row() for account, leg in self.legs.items()},
+            "quiet": self.quiet,
         }
 
 

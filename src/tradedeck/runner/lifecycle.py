@@ -158,8 +158,8 @@ class Lifecycle:
         if trader.state is TraderState.PAUSED:
             self._world.set_state(trader, TraderState.RUNNING, reason)
 
-    def stop(self, trader: Trader, reason: str, *, close: bool) -> list[Action]:
-        """End entries, cancel its working orders; the position is kept unless `close`."""
+    def stop(self, trader: Trader, reason: str) -> list[Action]:
+        """End entries, cancel its working orders; the position is kept."""
         world = self._world
         self._give_up_loading(trader.plan.id)
         world.hosts.kill(trader.plan.id)
@@ -167,14 +167,12 @@ class Lifecycle:
         trader.held_back, trader.held_reason = TraderState.STOPPED, reason
         world.set_state(trader, TraderState.STOPPED, reason)
         engine = world.engine_of(trader)
-        if close:
-            return engine.flatten({trader.plan.id}, by=reason)
         own = [order for order in engine.book.orders.values() if order.trader == trader.plan.id]
         return engine.cancel(own, by=reason)
 
     def remove(self, trader: Trader, reason: str) -> list[Action]:
         """Stop a trader and forget it; its position stays in the account's book."""
-        actions = self.stop(trader, reason, close=False)
+        actions = self.stop(trader, reason)
         self._world.engine_of(trader).remove_trader(trader.plan.id)
         del self._world.traders[trader.plan.id]
         self._world.journal.drop(f"trader/{trader.plan.id}")

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from tradedeck.closing.scope import Cells
 from tradedeck.closing.types import Kill
 from tradedeck.execution.halt import check_scope, level
 from tradedeck.runner.breakers import close_lifted
@@ -121,6 +122,14 @@ class Stops:
         accounts = self.closing.kill(kill)
         self.line.say({"op": "owned", "id": kill.id, "accounts": accounts})
         return accounts
+
+    def close(self, what: str, found: Cells, by: str) -> tuple[str, list[str]]:
+        """Close these cells by the same protocol, latching nothing; see `Closing.close`."""
+        return self.closing.close(what, found, f"asked for by {by}", by)
+
+    def cells(self, scope: str) -> Cells:
+        """See `Closing.cells`."""
+        return self.closing.cells(scope)
 
     def planned(self) -> None:
         """The accounts or their policies may have changed."""

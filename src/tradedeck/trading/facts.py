@@ -42,6 +42,8 @@ class Kind(StrEnum):
     KILL_STEP = "kill.step"
     KILL_ACCOUNT_FLAT = "kill.account_flat"
     KILL_DONE = "kill.done"
+    CLOSE_REQUESTED = "close.requested"
+    CLOSE_FLAT = "close.flat"
     GUARD_STARTED = "guard.started"
     GUARD_STOPPED = "guard.stopped"
     GUARD_RUNNER = "guard.runner"

@@ -791,7 +791,7 @@ export interface paths {
         put?: never;
         /**
          * Flatten
-         * @description Pause entries, cancel every working order, close every position: in this scope.
+         * @description Pause entries, cancel every working order, close every position: in any scope of a kill.
          */
         post: operations["flatten_api_v1_flatten_post"];
         delete?: never;

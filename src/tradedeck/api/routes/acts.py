@@ -63,7 +63,7 @@ async def close_position(body: ClosePosition, actor: Controller, ctx: Ctx) -> Re
 
 @router.post("/flatten")
 async def flatten(body: FlattenScope, actor: Controller, ctx: Ctx) -> Receipt:
-    """Pause entries, cancel every working order, close every position: in this scope."""
+    """Pause entries, cancel every working order, close every position: in any scope of a kill."""
     args = {"scope": body.scope}
     return await commands.send(
         ctx, Command("flatten", args, actor.who(), Action.FLATTEN, body.scope, body.reason)
