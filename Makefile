@@ -118,7 +118,7 @@ soak: setup chromium ## The long storms, and ten swaps for each of COUNT: COUNT=
 sim: setup ## Kills in fake time, as many as wanted: COUNT=1000 SEED=1
 	TRADEDECK_SIM_COUNT=$(COUNT) TRADEDECK_SIM_SEED=$(SEED) \
 		$(BIN)/python -m pytest -n $(WORKERS) -p "no:cacheprovider" --randomly-seed=$(SEED) \
-		--timeout=0 -q tests/closing/test_simulation.py
+		--timeout=0 -q tests/closing/test_simulation.py tests/guard/test_simulation.py
 
 .PHONY: mutants
 mutants: setup ## Remove each control in turn: a test must fail

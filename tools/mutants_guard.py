@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _CORE = "tests/guard/test_core.py"
+_SIM = "tests/guard/test_simulation.py"
 _LATCH = "tests/guard/test_latch.py"
 _PROCESS = "tests/guard/test_process.py"
 _ALIVE = "tests/guard/test_processes.py"
@@ -70,6 +71,30 @@ CONTROLS: list[tuple[str, str, str, str, str, str]] = [
         "if False:",
         _CORE,
         "inv_9",
+    ),
+    (
+        "guard takes up its own legs after its death, in the simulation",
+        "guard/core.py",
+        "                if leg.watching:\n",
+        "                if False:\n",
+        _SIM,
+        "eng_14",
+    ),
+    (
+        "guard looks at the broker itself, in the simulation",
+        "guard/core.py",
+        "        leg.by = By.CHECKING\n",
+        "        leg.by = By.FLAT\n",
+        _SIM,
+        "eng_14",
+    ),
+    (
+        "guard notices a runner that is silent in its close, in the simulation",
+        "guard/core.py",
+        "            return since >= SILENT_NS\n",
+        "            return False\n",
+        _SIM,
+        "eng_14",
     ),
     (
         "guard looks at the broker itself",
