@@ -68,6 +68,69 @@ def test_rsk_3_every_rule_stands_there_before_anything_happened(play: Play):
     play(scenario)
 
 
+@pytest.mark.parametrize(
+    ("scope", "drawdown", "again"),
+    [
+        (OWN, "0.21", True),
+        ("all", "0.21", True),
+        ("tenant/default", "0.21", True),
+        (OWN, "0.19", False),
+        ("trader/aapl-momentum", "0.21", False),
+        ("account/other", "0.21", False),
+    ],
+)
+def test_rsk_4_before_a_lift_it_is_said_what_would_stop_it_again(
+    play: Play, scope: str, drawdown: str, again: bool
+):
+    async def scenario(p: Plane) -> None:
+        journal = MemoryJournal()
+        day = TradingDay(journal)
+        day.start("paper")
+        day.equity("79000", account="paper", drawdown=drawdown)
+        await taken(p, journal)
+        client = await p.client()
+        answer = await client.get("/api/v1/lifts/preview", params={"scope": scope})
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert told["again"] is again
+        named = [(c["scope"], c["breaker"]) for c in told["causes"] if c["crossed"]]
+        assert named == ([(OWN, "drawdown_max")] if again else [])
+        assert ("0.21 of 0.2" in told["detail"]) is again
+
+    play(scenario)
+
+
+def test_rsk_4_what_nobody_reported_is_not_said_to_be_right(play: Play):
+    async def scenario(p: Plane) -> None:
+        client = await p.client()
+        told = (await client.get("/api/v1/lifts/preview", params={"scope": "all"})).json()
+        assert {c["crossed"] for c in told["causes"]} == {None}
+        assert told["causes"]
+        refused = await client.get("/api/v1/lifts/preview", params={"scope": "planet/x"})
+        assert refused.status_code == 422, refused.text
+
+    play(scenario)
+
+
+def test_headroom_of_what_had_no_price_is_unknown(play: Play):
+    async def scenario(p: Plane) -> None:
+        journal = MemoryJournal()
+        TradingDay(journal).start("paper")
+        check = {"limit": "gross_exposure_max", "scope": "account", "used": "0",
+                 "after": "unknown", "bound": "1", "ok": False}  # fmt: skip
+        journal.append("decision", {
+            "trader": "aapl-momentum", "account": "paper", "strategy": "momentum",
+            "instrument": "AAPL", "time_ns": 1, "seen_ns": 1, "price": 10.0, "inputs": {},
+            "signal": {"target": "1", "stop": None, "reason": ""}, "position": "0",
+            "verdict": "denied", "orders": [], "refusals": [], "checks": [check],
+        })  # fmt: skip
+        await taken(p, journal)
+        answer = await (await p.client()).get("/api/v1/accounts/paper/limits")
+        assert answer.status_code == 200, answer.text
+
+    play(scenario)
+
+
 def test_rsk_3_an_open_one_says_why_since_when_and_what_it_latched(play: Play):
     async def scenario(p: Plane) -> None:
         journal = MemoryJournal()

@@ -12,8 +12,7 @@ from tests.browser.deck import ACCOUNT, Deck, until
 from tests.browser.test_acts import go
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
-SCOPE = "trader/apple-ema"
-LOSS = f"traders.{SCOPE.partition('/')[2]}.limits.loss_max"
+SCOPE = f"account/{ACCOUNT}"
 
 
 @pytest.fixture
@@ -55,18 +54,19 @@ def test_by_keyboard_a_rule_leads_to_its_place_in_the_configuration(page: Page) 
 
 @pytest.mark.usefixtures("_lifted")
 def test_a_limit_that_latched_says_so_until_it_is_lifted(deck: Deck, page: Page) -> None:
-    """A bound of one cent is crossed on the next losing price; the halt stands on the page."""
-    deck.run("config", "set", f"{LOSS}.bound=0.01", "--reason", "to see it open")
+    """Any fall from a peak crosses so small a bound; what is open then only shrinks, so that the
+    account stays below its peak.
+    """
+    deck.run("config", "set", f"accounts.{ACCOUNT}.limits.drawdown_max.bound=0.000001",
+             "--reason", "to see it open")  # fmt: skip
     deck.applied(2)
-    path = "/breakers"
 
     def opened() -> bool:
-        return any(
-            (row["scope"], row["breaker"], row["state"]) == (SCOPE, "loss_max", "open")
-            for row in deck.get(path)["items"]
-        )
+        rows = deck.get("/breakers")["items"]
+        latched = any(row["breaker"] == "drawdown_max" and row["halts"] for row in rows)
+        return latched and deck.get(f"/lifts/preview?scope={SCOPE}")["again"]
 
-    deck.play(opened, "the loss")
+    deck.play(opened, "the drawdown")
     go(page, "/risk")
     expect(page.get_by_role("heading", name="Open now")).to_be_visible()
     lift = page.get_by_role("link", name="Lift in Emergency").first
@@ -74,4 +74,5 @@ def test_a_limit_that_latched_says_so_until_it_is_lifted(deck: Deck, page: Page)
     lift.click()
     expect(page).to_have_url(re.compile("/emergency"))
     expect(page.get_by_role("button", name=f"Lift {SCOPE}")).to_be_visible()
+    expect(page.get_by_text(re.compile(f"Drawdown of {SCOPE} is still crossed"))).to_be_visible()
     until(lambda: deck.trader("apple-ema")["halt"] is not None, "the halt")

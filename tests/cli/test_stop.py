@@ -81,6 +81,19 @@ def test_when_nobody_took_it_it_ends_with_4_and_names_the_command_of_the_host(ap
     assert "tradedeck kill account/a --step pause --local" in err
 
 
+def test_rsk_4_a_lift_says_first_what_would_stop_it_again(api: Api, deck: Deck):
+    words = "Still crossed: drawdown_max of account/a is at 0.3 of 0.2."
+    api.give("GET", "/lifts/preview", {"scope": "account/a", "again": True, "detail": words})
+    api.give("POST", "/lifts", {"id": "lift_1", "pending": "lift_1", "hold_until": None}, 202)
+    lift = ("lift", "account/a", "-r", "looked at it", "--code", "c")
+    code, _, err = deck(*lift)
+    assert (code, words in err) == (Exit.OK, True)
+    assert [asked["path"] for asked in api.asked] == ["/lifts/preview", "/lifts"]
+    api.give("GET", "/lifts/preview", {"status": 503, "code": "UNAVAILABLE", "detail": "No."}, 503)
+    code, _, err = deck(*lift)  # a look that fails keeps nobody from lifting
+    assert (code, "could not be looked at" in err) == (Exit.OK, True)
+
+
 def test_no_flatten_is_asked_for_and_leaves_positions(api: Api, deck: Deck, named: None):
     api.give("GET", f"/kills/{NAME}", DONE)
     assert deck("kill", "--no-flatten", "-y")[0] == Exit.OK

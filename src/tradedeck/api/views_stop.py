@@ -225,6 +225,29 @@ class ScopeList(BaseModel):
     items: list[str]
 
 
+class LiftCause(BaseModel):
+    """A limit or breaker that the lift arms again. `crossed` null: nobody reported its use."""
+
+    account: str
+    scope: str
+    breaker: str
+    used: float | None
+    bound: float
+    unit: str
+    action: str
+    crossed: bool | None
+
+
+class LiftPreview(BaseModel):
+    """What a lift would meet. `again`: something is still crossed and latches on the next price."""
+
+    scope: str
+    latched: bool
+    again: bool
+    causes: list[LiftCause]
+    detail: str
+
+
 class LiftView(BaseModel):
     """A lift: it waits until `until`, or how it ended."""
 

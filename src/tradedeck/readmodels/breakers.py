@@ -48,6 +48,11 @@ def breakers(session: ReadSession, facts: Facts, gauges: Mapping[str, Any]) -> l
     return sorted(rows, key=lambda row: row["state"] != "open")
 
 
+def is_limit(breaker: str) -> bool:
+    """Whether it is a running limit, which what is held now crosses or not."""
+    return breaker in RUNNING
+
+
 def _rules(facts: Facts, account: str) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
     """Where each breaker of an account can open, its name and its rule."""
     spec = by_id(facts.document, "accounts")[account]

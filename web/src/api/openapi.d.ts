@@ -1032,6 +1032,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/lifts/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview Lift
+         * @description What a lift of the scope would meet: limits that are still crossed stop it again at once.
+         */
+        get: operations["preview_lift_api_v1_lifts_preview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/lifts/{lift_id}": {
         parameters: {
             query?: never;
@@ -3703,12 +3723,50 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * LiftCause
+         * @description A limit or breaker that the lift arms again. `crossed` null: nobody reported its use.
+         */
+        LiftCause: {
+            /** Account */
+            account: string;
+            /** Action */
+            action: string;
+            /** Bound */
+            bound: number;
+            /** Breaker */
+            breaker: string;
+            /** Crossed */
+            crossed: boolean | null;
+            /** Scope */
+            scope: string;
+            /** Unit */
+            unit: string;
+            /** Used */
+            used: number | null;
+        };
+        /**
          * LiftList
          * @description Those that wait first.
          */
         LiftList: {
             /** Items */
             items: components["schemas"]["LiftView"][];
+        };
+        /**
+         * LiftPreview
+         * @description What a lift would meet. `again`: something is still crossed and latches on the next price.
+         */
+        LiftPreview: {
+            /** Again */
+            again: boolean;
+            /** Causes */
+            causes: components["schemas"]["LiftCause"][];
+            /** Detail */
+            detail: string;
+            /** Latched */
+            latched: boolean;
+            /** Scope */
+            scope: string;
         };
         /**
          * LiftView
@@ -10628,6 +10686,91 @@ export interface operations {
             };
             /** @description A version is needed */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_lift_api_v1_lifts_preview_get: {
+        parameters: {
+            query: {
+                scope: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiftPreview"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -15,6 +15,7 @@ export type KillLeg = Schemas["KillLeg"];
 export type KillPreview = Schemas["KillPreview"];
 export type KillReceipt = Schemas["KillReceipt"];
 export type Lift = Schemas["LiftView"];
+export type LiftPreview = Schemas["LiftPreview"];
 export type Guard = Schemas["GuardView"];
 export type Drill = Schemas["DrillView"];
 
@@ -29,6 +30,8 @@ export const stopQueries = {
   kill: (id: string) =>
     queryOptions({ queryKey: ["kills", id], queryFn: ({ signal }) => get<KillFull>(`/kills/${id}`, {}, signal), refetchInterval: (query) => (query.state.data?.state === "done" ? false : 300), retry: 20, retryDelay: 300 }),
   lifts: () => queryOptions({ queryKey: ["lifts"], queryFn: ({ signal }) => rows<Lift>("/lifts", signal), refetchInterval: 2_000 }),
+  /** What would stop it again, before anybody lifts. */
+  liftPreview: (scope: string) => queryOptions({ queryKey: ["lift-preview", scope], queryFn: ({ signal }) => get<LiftPreview>("/lifts/preview", { scope }, signal), refetchInterval: 3_000, retry: false }),
   guard: () => queryOptions({ queryKey: ["guard"], queryFn: ({ signal }) => get<Guard>("/guard", {}, signal), refetchInterval: 2_000 }),
   drills: () => queryOptions({ queryKey: ["drills"], queryFn: ({ signal }) => rows<Drill>("/drills", signal), refetchInterval: 5_000 }),
 };

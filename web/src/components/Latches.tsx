@@ -1,5 +1,6 @@
 /* What is latched, by whom it is held, and lifting it: a reason, a code of the host, a waiting time. */
 import { useState } from "react";
+import { Link } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { haltLook, look } from "~/api/states";
 import { cancelLift, lift, stopQueries, type Lift } from "~/api/stop";
@@ -10,6 +11,8 @@ import { parse } from "~/lib/time";
 import { Empty } from "~/ui/Bits";
 import { Button } from "~/ui/Button";
 import { Mark, StateText } from "~/ui/Mark";
+import { breakerName, breakerPath } from "./breakers";
+import { usedText } from "./headroom";
 import { useMay, useStatusPart } from "./hooks";
 import { Since } from "./Since";
 
@@ -29,6 +32,23 @@ export function Latches({ quietWhenNone }: { quietWhenNone?: boolean }) {
   );
 }
 
+/** What is still crossed: a lift then only lasts until the next price. */
+function Again({ scope }: { scope: string }) {
+  const preview = useQuery(stopQueries.liftPreview(scope)).data;
+  const crossed = preview?.causes.filter((cause) => cause.crossed) ?? [];
+  if (!preview?.again) return null;
+  return (
+    <ul className="text-warn">
+      {crossed.map((cause) => (
+        <li key={cause.scope + cause.breaker} className="flex flex-wrap items-baseline gap-x-2">
+          <span className="flex items-baseline gap-1.5"><Mark shape="triangle" tone="warn" />{breakerName(cause.breaker)} of {cause.scope} is still crossed, {usedText({ ...cause, limit: cause.breaker, label: "", set_by: null, set_at: null, last_breach: null, breaches: 0 })}: a lift lasts until the next price.</span>
+          <Link to="/config" search={{ at: breakerPath(cause) }}>change the limit</Link>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function Latch({ halt, waiting, reason }: { halt: Halt; waiting?: Lift; reason: string }) {
   const mayLift = useMay("risk");
   const mayKeep = useMay("operator");
@@ -40,6 +60,7 @@ function Latch({ halt, waiting, reason }: { halt: Halt; waiting?: Lift; reason: 
       <div className="min-w-0 flex-1 basis-56">
         <b><StateText look={look(haltLook, halt.level)}>{look(haltLook, halt.level).word}: {halt.scope}</StateText></b>
         <p className="text-muted"><Since at={halt.at} /> by {halt.by}{halt.reason ? ` · ${halt.reason}` : ""}</p>
+        <Again scope={halt.scope} />
         <p className={onlyStore ? "state text-bad" : "text-muted"}>{onlyStore ? <><Mark shape="triangle" tone="bad" />held by the store alone: neither guard nor runner has it yet</> : `held by ${halt.holders.join(", ")}`}</p>
       </div>
       {waiting

@@ -45,7 +45,7 @@ export function nearText(row: Breaker): string {
 }
 
 /** What stands on its own among the limits is not told again among the breakers. */
-export const isLimit = (row: Breaker): boolean => row.breaker.endsWith("_max");
+export const isLimit = (row: Pick<Breaker, "breaker">): boolean => row.breaker.endsWith("_max");
 
 export const scopeName = (scope: string): string => scope.slice(scope.indexOf("/") + 1);
 /** Why it opened; the name of a limit stands beside it already. */
@@ -69,7 +69,7 @@ export const limitPath = (limit: Pick<Headroom, "scope" | "limit">): string => {
   const [kind, name] = [limit.scope.split("/")[0], limit.scope.slice(limit.scope.indexOf("/") + 1)];
   return `${kind}s/${name}/limits/${limit.limit}`;
 };
-export const breakerPath = (row: Breaker): string =>
+export const breakerPath = (row: Pick<Breaker, "account" | "scope" | "breaker">): string =>
   row.breaker === "stale_checks" ? `accounts/${row.account}/limits/stale_checks_max` : isLimit(row) ? limitPath({ scope: row.scope, limit: row.breaker }) : `accounts/${row.account}/breakers/${row.breaker}`;
 
 export function closest(limits: Headroom[], currency: string): Verdict {

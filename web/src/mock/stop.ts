@@ -1,10 +1,10 @@
 /* Kills, lifts, guard and drills of the mock back end. Reason `unanswered`: nobody takes the kill. */
-import type { Drill, Guard, KillFull, KillPreview, KillStep, Lift } from "~/api/stop";
+import type { Drill, Guard, KillFull, KillPreview, KillStep, Lift, LiftPreview } from "~/api/stop";
 import { workingOrder } from "~/api/states";
 import type { Halt, Order } from "~/api/types";
 import type { MockTrader, World } from "./world";
 
-interface Request { body: Record<string, unknown>; params: Record<string, string>; headers: Record<string, string> }
+interface Request { body: Record<string, unknown>; params: Record<string, string>; headers: Record<string, string>; query?: URLSearchParams }
 interface Kit {
   on(method: string, path: string, handler: (request: Request) => Response | Promise<Response>): void;
   json(body: unknown, status?: number): Response;
@@ -74,6 +74,12 @@ export function installStop(world: World, { on, json, problem, setHalt, cancel, 
   on("GET", "/kills/:id", ({ params }) => { const kill = kills.find((each) => each.id === params.id); return kill ? json(kill) : problem(404, "NOT_FOUND", "Not found", `There is no kill ${params.id ?? ""}.`); });
   on("GET", "/kills/:id/report", ({ params }) => new Response(JSON.stringify({ report: kills.find((each) => each.id === params.id), sha256: "ab".repeat(32) }), { headers: { "x-content-sha256": "ab".repeat(32) } }));
   on("GET", "/lifts", () => json({ items: lifts }));
+  on("GET", "/lifts/preview", ({ query }) => {
+    const scope = query?.get("scope") ?? "", cause = { account: "paper-demo", scope: "account/paper-demo", breaker: "drawdown_max", used: 0.27, bound: 0.25, unit: "ratio", action: "flatten", crossed: true };
+    const again = scope === "all";
+    const preview: LiftPreview = { scope, latched: true, again, causes: again ? [cause] : [], detail: again ? "Still crossed: drawdown_max of account/paper-demo is at 0.27 of 0.25. It stops again on the next price; raise the limit first, or leave it stopped." : "" };
+    return json(preview);
+  });
   on("POST", "/lifts", ({ body }) => {
     if (!body.code) return problem(403, "STEP_UP_REQUIRED", "Not allowed", "Lifting a halt needs a one-time code of the guard.");
     const scope = text(body.scope), entry: Lift = { id: `lift_mock${lifts.length}0000`, scope, reason: text(body.reason), by: "A. Operator", at: instant(), until: instant(60_000), state: "waiting", ended_at: null, detail: "" };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -19,13 +20,14 @@ from tradedeck.api.views_stop import (
     DrillList,
     GuardView,
     LiftList,
+    LiftPreview,
     NewDrill,
     NewLift,
 )
 from tradedeck.api.wire import Receipt
 from tradedeck.identity.permissions import Permission
 from tradedeck.identity.types import Actor
-from tradedeck.readmodels import breakers, stop
+from tradedeck.readmodels import breakers, lift_preview, stop
 
 router = APIRouter(tags=["stop"], route_class=ControlRoute)
 Reader = Annotated[Actor, requires(Permission.READ)]
@@ -37,6 +39,16 @@ LISTED = 100
 async def lifts(actor: Reader, ctx: Ctx) -> Response:
     """Lifts that wait, and how earlier ones ended."""
     return answer({"items": await ctx.store.read(lambda read: stop.list_lifts(read, LISTED))})
+
+
+@router.get("/lifts/preview", response_model=LiftPreview)
+async def preview_lift(
+    actor: Reader, ctx: Ctx, scope: Annotated[str, Query(min_length=1, max_length=200)]
+) -> Response:
+    """What a lift of the scope would meet: limits that are still crossed stop it again at once."""
+    facts, gauges = await ctx.live.made.facts(), heard(ctx).gauges
+    read = partial(lift_preview.lift_preview, facts=facts, gauges=gauges, scope=scope)
+    return answer(await ctx.store.read(read))
 
 
 @router.post("/lifts", status_code=202)

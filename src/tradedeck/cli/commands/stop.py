@@ -300,6 +300,7 @@ def lift(
     """Lift a latch: a reason and a code of the host, then a waiting time; on the host no code."""
     if local:
         _local("lift", scope, "--reason", reason, *(["--json"] if as_json else []))
+    _warn(scope)
     if code is None and sys.stdin.isatty():
         code = typer.prompt("Code of the host (`tradedeck guard code`)")
     body = {"scope": scope, "reason": reason, "code": code}
@@ -307,6 +308,19 @@ def lift(
     until = answer.get("hold_until")
     words = f"{scope} is lifted at {until}; `tradedeck guard cancel-lift {answer.get('pending')}` "
     done(f"{words}takes it back." if until else f"{scope}:", answer, as_json=as_json)
+
+
+def _warn(scope: str) -> None:
+    """Say before a lift that what is still crossed stops it again; the lift is not barred by it."""
+    try:
+        told = fields(client.get("/lifts/preview", scope=scope))
+    except TradedeckError as error:
+        typer.echo(f"What it would meet could not be looked at: {error.detail}", err=True)
+        return
+    if told.get("again"):
+        typer.echo(str(told.get("detail")), err=True)
+        if sys.stdin.isatty():
+            confirm(f"Lift {scope} all the same?", yes=False)
 
 
 def drill(
