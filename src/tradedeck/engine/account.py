@@ -27,7 +27,7 @@ from tradedeck.risk.running import EquityWatch
 from tradedeck.trading.fill import Fill
 from tradedeck.trading.market import Bar
 from tradedeck.trading.money import ZERO
-from tradedeck.trading.order import BUY, SELL, STOP, Order, Purpose, Status, TimeInForce
+from tradedeck.trading.order import BUY, SELL, STOP, TERMINAL, Order, Purpose, Status, TimeInForce
 from tradedeck.trading.signal import Wish
 from tradedeck.venue.report import Report, ReportKind
 
@@ -414,7 +414,7 @@ class AccountEngine:
             self._state_fill(order, fill, realised)
             if order.client_id in self._doomed:
                 self._close_late(order, actions)
-        if not order.open:
+        if order.status in TERMINAL:
             self._ended(order, actions)
         return fill, actions
 

@@ -96,8 +96,9 @@ class Planner:
 
     def _signal(self, slot: Slot, wish: Signal, equity: float, now_ns: int) -> Plan:
         plan, symbol = Plan(), slot.instrument.symbol
-        if not isfinite(wish.target) or (wish.stop is not None and not isfinite(wish.stop)):
-            msg = f"a signal for {wish.target} with the stop {wish.stop} is none"
+        target, stop = wish.target, wish.stop
+        if not isfinite(target) or (stop is not None and not isfinite(stop)):
+            msg = f"a signal for {target} with the stop {stop} is none"
             raise ValueError(msg)
         slot.signals += 1
         held = self._book.held(symbol)
@@ -107,33 +108,31 @@ class Planner:
             plan.cancels = in_flight or own
             if in_flight:
                 return plan  # what is in flight ends first; the next bar decides on a settled book
-        if wish.stop is not None:
-            plan.stop = slot.instrument.price(wish.stop)
-        same = bool(held) and bool(wish.target) and (held > ZERO) == (wish.target > 0)
-        if same and wish.target == slot.target:
+        if stop is not None:
+            plan.stop = slot.instrument.price(stop)
+        same = held > ZERO if target > 0 else held < ZERO if target else False
+        if same and target == slot.target:
             plan.cancels = ()
             return plan
         price = self._price(symbol)
         wanted = ZERO
-        if wish.target and price is not None:
+        if target and price is not None:
             of_equity = slot.sizing.kind is not UNITS
             worth = Decimal(repr(equity)) if of_equity else ZERO
-            wanted = sizing.units(
-                slot.sizing, slot.instrument, wish.target, price, worth, plan.stop
-            )
-        slot.target = wish.target
+            wanted = sizing.units(slot.sizing, slot.instrument, target, price, worth, plan.stop)
+        slot.target = target
         if held and not same:
             plan.reduce = self._exit(slot, -held, now_ns, price)
             held = ZERO
         elif same and abs(wanted) < abs(held):
             plan.reduce = self._exit(slot, wanted - held, now_ns, price)
             return plan
-        if wish.target and (wanted != held or not wanted):
+        if target and (wanted != held or not wanted):
             plan.increase = order = self.order(
                 symbol, slot.trader, slot.strategy, wanted - held if held else wanted, now_ns, price
             )
             if not wanted:
-                order.side = BUY if wish.target > 0 else SELL
+                order.side = BUY if target > 0 else SELL
         return plan
 
     def _exit(self, slot: Slot, signed: Decimal, now_ns: int, price: Decimal | None) -> Order:

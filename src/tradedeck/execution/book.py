@@ -146,8 +146,7 @@ class Book:
             order.venue_order = report.venue_order
         kind = report.kind
         if kind is _FILL:
-            fill = self._filled(order, report, at_ns)
-            return order, fill, self.apply_fill(fill)
+            return self._filled(order, report, at_ns)
         if kind is ReportKind.ACCEPTED:
             order.move(Status.PARTIALLY_FILLED if order.filled else Status.ACCEPTED)
         elif kind is ReportKind.REPLACED:
@@ -160,19 +159,20 @@ class Book:
             self._close(order, order.remaining)
         return order, None, ZERO
 
-    def _filled(self, order: Order, report: Report, at_ns: int) -> Fill:
-        price, quantity = report.price, report.quantity
+    def _filled(self, order: Order, report: Report, at_ns: int) -> Booked:
+        """Book the units and the money of a fill; what it realised is gross of its fee."""
+        symbol, price, quantity, fee = order.instrument, report.price, report.quantity, report.fee
         assert price is not None
         fill = Fill(
             order.id,
             order.client_id,
             self.account,
             order.trader,
-            order.instrument,
+            symbol,
             order.side,
             quantity,
             price,
-            report.fee,
+            fee,
             self.currency,
             report.time_ns,
             report.seq,
@@ -188,23 +188,19 @@ class Book:
         else:
             order.move(_PART)
             self._reserve(order, -quantity)
-        return fill
-
-    def apply_fill(self, fill: Fill) -> Decimal:
-        """Book the money and units of a fill; returns the P&L it realised, gross of its fee."""
-        symbol, fee = fill.instrument, fill.fee
         position = self.positions.get(symbol)
         if position is None:
-            position = self.positions[symbol] = Position(self.account, symbol, fill.trader)
+            position = self.positions[symbol] = Position(self.account, symbol, order.trader)
         elif not position.quantity:
-            position.trader = fill.trader
+            position.trader = order.trader
+        signed = quantity if order.side is BUY else -quantity
         multiplier = self.instruments[symbol].multiplier
-        realised = position.apply(fill.signed, fill.price, multiplier, fill.time_ns)
+        realised = position.apply(signed, price, multiplier, report.time_ns)
         self.balance += realised - fee
         self.realised += realised
         self.fees += fee
         self.fills += 1
-        return realised
+        return order, fill, realised
 
     def _close(self, order: Order, reserved: Decimal) -> None:
         self._reserve(order, -reserved)

@@ -62,7 +62,7 @@ class PaperVenue:
         self.working: dict[str, dict[str, Working]] = {}
         self.seq = 0
         # What `changes` has to tell of, by the keys of the three registers.
-        self._paid: set[str] = set()
+        self._opened: set[str] = set()
         self._moved: set[tuple[str, str]] = set()
         self._worked: set[tuple[str, str]] = set()
 
@@ -76,7 +76,7 @@ class PaperVenue:
             book.model = model
             return False
         self.accounts[account] = VenueBook(currency, balance, model)
-        self._paid.add(account)
+        self._opened.add(account)
         return True
 
     def submit(self, order: Order, permit: Permit) -> list[Report]:
@@ -271,12 +271,12 @@ class PaperVenue:
         account.balance += realised - fee
         entry.left -= units
         done = not entry.left
-        if done:
+        resting = self.working.get(symbol)
+        if resting and done:
             self._forget(order)
-        else:
+        elif resting:
             self._changed(entry)
         self._moved.add(key)
-        self._paid.add(owner)
         self.seq += 1
         return Report(
             self.seq,
@@ -459,7 +459,7 @@ class PaperVenue:
     def changes(self) -> dict[str, Any]:
         """State rows changed since the last call: name → body, or None where a row is gone."""
         rows: dict[str, Any] = {}
-        for account in self._paid:
+        for account in self._opened | {account for account, _ in self._moved}:
             book = self.accounts[account]
             rows[f"account/{account}"] = {
                 "currency": book.currency,
@@ -474,7 +474,7 @@ class PaperVenue:
             if entry is not None:
                 entry.kept = True
             rows[f"order/{symbol}/{client_id}"] = None if entry is None else entry.to_row()
-        for changed in (self._paid, self._moved, self._worked):
+        for changed in (self._opened, self._moved, self._worked):
             changed.clear()
         return rows
 
