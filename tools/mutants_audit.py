@@ -8,6 +8,7 @@ MERKLE = "tests/audit/test_merkle.py"
 TREE = "tests/audit/test_tree.py"
 VERIFIER = "tests/audit/test_verifier.py"
 API = "tests/api/test_audit.py"
+WITNESS = "tests/audit/test_witness.py"
 
 CONTROLS = [
     (
@@ -102,7 +103,7 @@ CONTROLS = [
         "            if once and path.exists():\n",
         "            if False:\n",
         TREE,
-        "never_written_again or the_same_tree or a_crash",
+        "never_written_over",
     ),
     (
         "audit: INV-13 a log without its checkpoint is not begun anew",
@@ -175,5 +176,61 @@ CONTROLS = [
         "",
         API,
         "ctl_13 or by_itself",
+    ),
+    (
+        "audit: CTL-13 a witness refuses what shrank",
+        "witness/core.py",
+        "    if new.size < seen.size:\n",
+        "    if False:\n",
+        WITNESS,
+        "ctl_13",
+    ),
+    (
+        "audit: CTL-13 a witness refuses what was written anew",
+        "witness/core.py",
+        "    if not merkle.consistent(seen.size, seen.root, new.size, new.root, hashes):\n",
+        "    if False:\n",
+        WITNESS,
+        "ctl_13",
+    ),
+    (
+        "audit: CTL-13 a witness goes by the log's key",
+        "witness/core.py",
+        "raise RefusedError(Finding.FORGED, error.detail) from None",
+        "raise error",
+        WITNESS,
+        "forgeries",
+    ),
+    (
+        "audit: CTL-13 a witness remembers before it hands in",
+        "witness/process.py",
+        "    kept = memory.keep(log, signed)\n",
+        "    kept = signed.line().encode()\n",
+        WITNESS,
+        "durable_before or ctl_13",
+    ),
+    (
+        "audit: CTL-13 a witness that lost its memory says so",
+        "witness/memory.py",
+        "        if note.by(self.signer().verifier) is None:\n",
+        "        if False:\n",
+        WITNESS,
+        "rots",
+    ),
+    (
+        "audit: the host keeps what extends it alone",
+        "audit/cosigned.py",
+        "        or merkle.edge_of(checkpoint.size, nodes).root() != checkpoint.root\n",
+        "",
+        WITNESS,
+        "only_a_known",
+    ),
+    (
+        "audit: the host keeps known witnesses alone",
+        "audit/cosigned.py",
+        "        if signature is not None:\n",
+        "        if signature or (signature := note.signatures[-1]):\n",
+        WITNESS,
+        "only_a_known",
     ),
 ]

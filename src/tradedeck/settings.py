@@ -89,6 +89,12 @@ class Settings(BaseSettings):
         le=65535,
         description="Port of the api and the cockpit; 0 takes a free one.",
     )
+    audit_witnesses: Text = Field(
+        "",
+        alias="TRADEDECK_AUDIT_WITNESSES",
+        description="Verifier keys of the witnesses of the audit log (`tradedeck witness key`), "
+        "separated by spaces. Only what one of them signed is kept beside the log.",
+    )
     trading_mode: Text = Field(
         "",
         alias="TRADING_MODE",

@@ -15,7 +15,11 @@ from tests.api.deck import Deck, Wire, running, token
 from tradedeck.audit import merkle, notes
 from tradedeck.audit.types import Act, Action, Who
 from tradedeck.identity.types import Role
+from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.store.sessions import WriteSession
+from tradedeck.witness.memory import Memory
+from tradedeck.witness.process import look
+from tradedeck.witness.sources import Api
 
 WHO = Who("ada", "risk")
 
@@ -113,6 +117,66 @@ def test_a_witness_needs_no_more_than_a_viewer_and_sees_no_record(play: Any, hom
                     assert (await client.get(path)).status_code == 403
 
     play(scenario)
+
+
+def test_a_witness_on_another_machine_signs_what_the_host_keeps(
+    play: Any, home: Path, tmp_path: Path
+):
+    memory = Memory(tmp_path / "elsewhere")
+    known = memory.signer("w-one").verifier.text()
+
+    async def scenario(wire: Wire) -> None:
+        async with running(home, wire, audit_witnesses=known) as deck, deck.client() as client:
+            first = await good(client, "/audit/checkpoint")
+            assert first["witnessed"] == []
+            source = Api(deck.url, await token(deck.context, Role.VIEWER))
+            log = notes.parse_verifier(first["key"])
+            sizes: list[int] = []
+            for count in (3, 2):
+                await acts(deck, count)
+                found = await asyncio.to_thread(look, source, log, memory, 1_795_000_000)
+                assert (found.finding, found.detail) == (None, "")
+                said = (await good(client, "/audit/checkpoint"))["witnessed"]
+                assert [(each["witness"], each["at"]) for each in said] == [
+                    ("w-one", "2026-11-18T11:06:40Z")
+                ]
+                assert notes.parse(said[0]["note"].encode()).by(memory.signer().verifier)
+                sizes.append(said[0]["size"])
+            assert sizes[0] + 2 == sizes[1]
+            proof = await good(client, "/audit/proof/1")
+            assert proof["checkpoint"]["witnessed"][0]["size"] == sizes[1]
+
+    play(scenario)
+
+
+def test_a_stranger_is_no_witness(play: Any, home: Path, tmp_path: Path):
+    stranger = Memory(tmp_path / "stranger")
+    stranger.signer("w-two")
+
+    async def scenario(wire: Wire) -> None:
+        async with running(home, wire) as deck, deck.client() as client:
+            log = notes.parse_verifier((await good(client, "/audit/checkpoint"))["key"])
+            source = Api(deck.url, deck.token)
+            found = await asyncio.to_thread(look, source, log, stranger, 1)
+            assert "TRADEDECK_AUDIT_WITNESSES" in found.detail
+            assert "not handed in" in found.detail
+            assert "No witness that this host knows" in found.detail
+            wrong = await client.post("/audit/cosignatures", json={"note": "nothing"})
+            assert (wrong.status_code, wrong.json()["code"]) == (422, "INVALID_DATA")
+            assert (await good(client, "/audit/checkpoint"))["witnessed"] == []
+
+    play(scenario)
+
+
+def test_a_wrong_key_of_a_witness_is_said_before_anything_opens(home: Path):
+    async def scenario() -> None:
+        async with running(home, Wire(), audit_witnesses="nonsense"):
+            pass
+
+    with pytest.raises(TradedeckError, match="TRADEDECK_AUDIT_WITNESSES") as refused:
+        asyncio.run(scenario())
+    assert refused.value.code is Code.INVALID_SETTING
+    assert not (home / "store" / "tradedeck.db").exists()
 
 
 def test_the_verdict_names_table_and_tree(play: Any, home: Path):

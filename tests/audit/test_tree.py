@@ -103,6 +103,18 @@ def test_a_full_tile_is_never_written_again(at: Desk):
     assert (full.stat().st_ino, full.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def test_a_full_tile_left_over_with_other_records_is_never_written_over(at: Desk):
+    at.append(256)
+    at.log()
+    at.append(200)
+    at.log()
+    at.append(56)
+    left = at.folder / "tile/0/001"
+    left.write_bytes(bytes(8192))
+    assert "holds other records" in refused(at)
+    assert left.read_bytes() == bytes(8192)
+
+
 def test_proofs_of_all_sizes_from_the_files(at: Desk):
     at.append(700)
     log = at.log()

@@ -15,6 +15,7 @@ from typing import Any, Final
 import structlog
 
 from tradedeck.audit import store as audit_store
+from tradedeck.audit.notes import Verifier
 from tradedeck.audit.tree import Log, View, open_log, read_key
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.store.database import Store
@@ -27,7 +28,10 @@ Told = Callable[[TradedeckError], Coroutine[Any, Any, None]]
 class Trail:
     """The log of one store."""
 
-    def __init__(self, store: Store, folder: Path, key: Path) -> None:
+    def __init__(
+        self, store: Store, folder: Path, key: Path, witnesses: Sequence[Verifier] = ()
+    ) -> None:
+        self.witnesses = witnesses
         self._store = store
         self._folder = folder
         self._key = key

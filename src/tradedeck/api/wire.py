@@ -135,6 +135,15 @@ class AuditVerdict(BaseModel):
     root: str
 
 
+class AuditWitnessed(BaseModel):
+    """What a witness elsewhere has seen of the log and signed (C2SP tlog-cosignature)."""
+
+    witness: str
+    size: int
+    at: Instant
+    note: str
+
+
 class AuditCheckpoint(BaseModel):
     """What the log commits to, as a signed note (C2SP tlog-checkpoint), and the key to check it."""
 
@@ -143,6 +152,7 @@ class AuditCheckpoint(BaseModel):
     root: str
     key: str
     note: str
+    witnessed: list[AuditWitnessed]
 
 
 class AuditConsistency(BaseModel):

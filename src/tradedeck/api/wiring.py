@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from tradedeck.api import desk, joblist, kills, own, pull, snapshot
 from tradedeck.api.context import Context
 from tradedeck.api.library import Library
 from tradedeck.api.trail import Trail
+from tradedeck.audit import cosigned
+from tradedeck.audit.notes import Verifier
 from tradedeck.desired import parse, rules, service
 from tradedeck.desired.document import Document, default_document
 from tradedeck.identity.authenticate import Authenticator
@@ -79,6 +81,17 @@ def first_document(settings: Settings, library: Library) -> Document:
     return rules.read(parse.parse(seed.read_bytes()), library)
 
 
+def _witnesses(settings: Settings) -> Sequence[Verifier]:
+    try:
+        return cosigned.parse(settings.audit_witnesses)
+    except TradedeckError as error:
+        raise TradedeckError(
+            Code.INVALID_SETTING,
+            f"The environment variable TRADEDECK_AUDIT_WITNESSES was not valid: {error.detail}",
+            hint=error.hint,
+        ) from None
+
+
 @asynccontextmanager
 async def open_context(
     settings: Settings, bus: Bus, *, clock: Clock | None = None
@@ -87,8 +100,9 @@ async def open_context(
     prepare_home(settings.home)
     clock = clock or SystemClock()
     key = load_key(settings.keys_path)
+    witnesses = _witnesses(settings)
     store = open_store(settings.store_path)
-    trail = Trail(store, settings.audit_path, settings.keys_path / "audit.key")
+    trail = Trail(store, settings.audit_path, settings.keys_path / "audit.key", witnesses)
     now = clock.now_ns()
     try:
         idle_ns = int(settings.session_idle_minutes * 60 * NS_PER_S)

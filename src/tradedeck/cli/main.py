@@ -26,6 +26,7 @@ from tradedeck.cli.commands import (
     tokens,
     traders,
     verify,
+    witness,
 )
 from tradedeck.cli.output import complain
 from tradedeck.kernel.errors import TradedeckError
@@ -47,6 +48,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(feeds.app, name="replay")
 app.add_typer(tokens.app, name="token")
 app.add_typer(audit.app, name="audit")
+app.add_typer(witness.app, name="witness")
 
 
 def _version(value: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from tradedeck import settings
-from tradedeck.audit import export
+from tradedeck.audit import cosigned, export
 from tradedeck.audit.merkle import leaf_hash
 from tradedeck.audit.tree import View, read_key
 from tradedeck.audit.verify import verify
@@ -48,7 +48,8 @@ def _run(options: argparse.Namespace) -> int:
     elif options.command == "prove":
         proof = view.prove(options.seq - 1)
         size, root = proof.checkpoint.size, proof.checkpoint.root.hex()
-        told = {
+        known = cosigned.parse(settings.load().audit_witnesses)
+        told: dict[str, Any] = {
             "seq": options.seq,
             "index": proof.index,
             "entry": proof.entry.decode(),
@@ -60,6 +61,7 @@ def _run(options: argparse.Namespace) -> int:
                 "root": root,
                 "key": view.verifier.text(),
                 "note": proof.note.decode(),
+                "witnessed": [each.note.decode() for each in cosigned.kept(view, known)],
             },
         }
         _say(options, told, f"Record {options.seq} is in the tree of {size} with the root {root}.")

@@ -244,6 +244,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/cosignatures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Audit Cosign
+         * @description Keep what a witness signed. Its signature speaks for it, not the one who hands it in.
+         */
+        post: operations["audit_cosign_api_v1_audit_cosignatures_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/export": {
         parameters: {
             query?: never;
@@ -1970,6 +1990,8 @@ export interface components {
             root: string;
             /** Size */
             size: number;
+            /** Witnessed */
+            witnessed: components["schemas"]["AuditWitnessed"][];
         };
         /**
          * AuditConsistency
@@ -2070,6 +2092,23 @@ export interface components {
             root: string;
             /** Tree */
             tree: number | null;
+        };
+        /**
+         * AuditWitnessed
+         * @description What a witness elsewhere has seen of the log and signed (C2SP tlog-cosignature).
+         */
+        AuditWitnessed: {
+            /**
+             * At
+             * @example 2026-11-20T14:00:00Z
+             */
+            at: string;
+            /** Note */
+            note: string;
+            /** Size */
+            size: number;
+            /** Witness */
+            witness: string;
         };
         /**
          * BacktestPage
@@ -2676,6 +2715,14 @@ export interface components {
             reason: string;
             /** Role */
             role: string;
+        };
+        /**
+         * Cosignature
+         * @description A checkpoint of this log with a witness's signature under it.
+         */
+        Cosignature: {
+            /** Note */
+            note: string;
         };
         /**
          * CostsWish
@@ -6316,6 +6363,129 @@ export interface operations {
             };
             /** @description Not valid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_cosign_api_v1_audit_cosignatures_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Cosignature"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditWitnessed"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description In conflict with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A version is needed */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

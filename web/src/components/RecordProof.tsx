@@ -15,6 +15,12 @@ export async function holds(record: Pick<AuditRecord, "seq" | "hash">, proof: Sc
   return included(await leafHash(proof.entry), proof.index, proof.checkpoint.size, proof.hashes, proof.checkpoint.root);
 }
 
+/** Which witnesses elsewhere have signed a tree that holds the record. */
+export function witnessed(checkpoint: Schemas["AuditCheckpoint"], seq: number): string {
+  const names = checkpoint.witnessed.filter((each) => each.size >= seq).map((each) => each.witness);
+  return names.join(", ") || "by nobody yet";
+}
+
 export function RecordProof({ record }: { record: AuditRecord }) {
   const [found, setFound] = useState<Found | null>(null);
   const ask = async () => {
@@ -26,7 +32,7 @@ export function RecordProof({ record }: { record: AuditRecord }) {
       setFound({ state: "failed", says: problemOf(error).detail ?? "not proved" });
     }
   };
-  const rows = found?.state === "told" ? ([["Leaf", found.proof.leaf], ["Path", `${found.proof.hashes.length} hashes`], ["Root", found.proof.checkpoint.root], ["Tree", `${integer(found.proof.checkpoint.size)} records`], ["Signed by", found.proof.checkpoint.origin]] as const) : [];
+  const rows = found?.state === "told" ? ([["Leaf", found.proof.leaf], ["Path", `${found.proof.hashes.length} hashes`], ["Root", found.proof.checkpoint.root], ["Tree", `${integer(found.proof.checkpoint.size)} records`], ["Signed by", found.proof.checkpoint.origin], ["Witnessed", witnessed(found.proof.checkpoint, record.seq)]] as const) : [];
   return (
     <section aria-label="Proof" className="grid gap-2 text-12">
       <div className="flex items-center gap-2">

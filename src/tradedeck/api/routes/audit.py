@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from pydantic import StringConstraints
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
@@ -23,10 +24,12 @@ from tradedeck.api.wire import (
     AuditProof,
     AuditRecord,
     AuditVerdict,
+    AuditWitnessed,
+    Wire,
 )
-from tradedeck.audit import export, store
+from tradedeck.audit import cosigned, export, store
 from tradedeck.audit.merkle import leaf_hash
-from tradedeck.audit.notes import Checkpoint
+from tradedeck.audit.notes import NOTE_BYTES_MAX, Checkpoint
 from tradedeck.audit.tree import View
 from tradedeck.audit.types import Act, Action, Result, Verdict
 from tradedeck.audit.verify import verify
@@ -141,7 +144,23 @@ async def audit_checkpoint(
     """What the log commits to now, signed."""
     log = await ctx.trail.caught_up()
     note, checkpoint = log.note()
-    return _checkpoint(log, note, checkpoint)
+    return _checkpoint(ctx, log, note, checkpoint)
+
+
+class Cosignature(Wire):
+    """A checkpoint of this log with a witness's signature under it."""
+
+    note: Annotated[str, StringConstraints(min_length=1, max_length=NOTE_BYTES_MAX)]
+
+
+@router.post("/audit/cosignatures")
+async def audit_cosign(
+    actor: Annotated[Actor, requires(Permission.AUDIT_WITNESS)], ctx: Ctx, body: Cosignature
+) -> AuditWitnessed:
+    """Keep what a witness signed. Its signature speaks for it, not the one who hands it in."""
+    log = await ctx.trail.caught_up()
+    data = body.note.encode()
+    return _witnessed(await asyncio.to_thread(cosigned.take, log, data, ctx.trail.witnesses))
 
 
 @router.get("/audit/consistency")
@@ -172,7 +191,7 @@ async def audit_proof(
         entry=proof.entry.decode(),
         leaf=leaf_hash(proof.entry).hex(),
         hashes=[each.hex() for each in proof.hashes],
-        checkpoint=_checkpoint(log, proof.note, proof.checkpoint),
+        checkpoint=_checkpoint(ctx, log, proof.note, proof.checkpoint),
     )
 
 
@@ -206,11 +225,21 @@ def _tar(log: View) -> pathlib.Path:
     return pathlib.Path(file.name)
 
 
-def _checkpoint(log: View, note: bytes, checkpoint: Checkpoint) -> AuditCheckpoint:
+def _checkpoint(ctx: Context, log: View, note: bytes, checkpoint: Checkpoint) -> AuditCheckpoint:
     return AuditCheckpoint(
         origin=checkpoint.origin,
         size=checkpoint.size,
         root=checkpoint.root.hex(),
         key=log.verifier.text(),
         note=note.decode(),
+        witnessed=[_witnessed(each) for each in cosigned.kept(log, ctx.trail.witnesses)],
+    )
+
+
+def _witnessed(found: cosigned.Cosigned) -> AuditWitnessed:
+    return AuditWitnessed(
+        witness=found.witness,
+        size=found.checkpoint.size,
+        at=format_ns(found.at_ns),
+        note=found.note.decode(),
     )
