@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -307,6 +308,8 @@ def test_ctl_13_the_process_signs_refuses_alarms(at: Desk, tmp_path: Path):
     assert done.returncode == Exit.FAILED
     assert "ALARM FORK" in done.stderr
     assert told.read_text("utf-8") == "FORK"
+    told_json = json.loads(tradedeck(*common, str(at.folder), "--json").stdout)
+    assert (told_json["size"], told_json["finding"]) == (5, None)
     assert tradedeck(*common, str(tmp_path / "none")).returncode == Exit.UNREACHABLE
     assert tradedeck(*common, "http://127.0.0.1:9").returncode == Exit.UNAUTHORISED  # no token
 

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     try:
         return _run(options)
     except TradedeckError as error:
-        sys.stderr.write(f"{error.detail}\n{error.hint}\n")
+        sys.stderr.write(f"{error}\n")
         return exits.of(error.code)
 
 

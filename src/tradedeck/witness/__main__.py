@@ -9,6 +9,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
+
 from tradedeck.audit.notes import parse_verifier
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.ops import exits
@@ -35,15 +37,18 @@ def main(arguments: list[str]) -> int:
     run.add_argument("--once", action="store_true")
     for command in (key, run):
         command.add_argument("--state", type=Path, required=True)
+        command.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     try:
         memory = Memory(options.state.absolute())
         if options.command == "key":
-            sys.stdout.write(memory.signer(options.name).verifier.text() + "\n")
+            key_text = memory.signer(options.name).verifier.text()
+            shown = orjson.dumps({"key": key_text}).decode() if options.json else key_text
+            sys.stdout.write(f"{shown}\n")
             return exits.Exit.OK
         return _run(options, memory)
     except TradedeckError as error:
-        sys.stderr.write(f"{error.detail}\n{error.hint}\n")
+        sys.stderr.write(f"{error}\n")
         return exits.of(error.code)
     except KeyboardInterrupt:
         return exits.Exit.INTERRUPTED
@@ -66,7 +71,7 @@ def _run(options: argparse.Namespace, memory: Memory) -> int:
     memory.signer()  # refuses before the first look where there is no key
 
     def say(found: Look) -> None:
-        _say(found, options.on_alarm)
+        _say(found, options.on_alarm, as_json=options.json)
 
     if options.once:
         found = look(source, log, memory, int(datetime.now(UTC).timestamp()))
@@ -78,13 +83,24 @@ def _run(options: argparse.Namespace, memory: Memory) -> int:
     return exits.Exit.OK
 
 
-def _say(found: Look, command: str) -> None:
+def _say(found: Look, command: str, *, as_json: bool) -> None:
     at = datetime.now(UTC).isoformat(timespec="seconds")
     size = found.checkpoint.size if found.checkpoint else 0
-    if found.finding is None:
+    if as_json:
+        told = {
+            "at": at,
+            "size": size,
+            "finding": found.finding,
+            "detail": found.detail,
+            "evidence": found.evidence,
+        }
+        sys.stdout.write(orjson.dumps(told).decode() + "\n")
+        sys.stdout.flush()
+    if found.finding is None and not as_json:
         line = found.detail or f"{size} records hold and are co-signed"
         sys.stdout.write(f"{at} {line}\n")
         sys.stdout.flush()
+    if found.finding is None:
         return
     kept = f" The signed evidence is {found.evidence}." if found.evidence else ""
     sys.stderr.write(f"{at} ALARM {found.finding}: {found.detail}{kept}\n")

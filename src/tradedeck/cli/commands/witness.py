@@ -8,18 +8,27 @@ from typing import Annotated
 import typer
 
 from tradedeck.cli.commands.processes import become
+from tradedeck.cli.output import AsJson
 
 app = typer.Typer(help="A witness of an audit log, on another machine.", no_args_is_help=True)
 State = Annotated[Path, typer.Option("--state", help="The witness's own folder.")]
+
+
+def _json(wanted: bool) -> list[str]:
+    return ["--json"] if wanted else []
 
 
 @app.command()
 def key(
     state: State,
     name: Annotated[str, typer.Option(help="Its name, when the key is made.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """The witness's verifier key; with --name it is made where there is none."""
-    become("witness", ["key", "--state", str(state), *(["--name", name] if name else [])])
+    become(
+        "witness",
+        ["key", "--state", str(state), *(["--name", name] if name else []), *_json(as_json)],
+    )
 
 
 @app.command()
@@ -41,10 +50,11 @@ def run(
         str, typer.Option(help="A program to start with the finding and its sentence.")
     ] = "",
     once: Annotated[bool, typer.Option("--once", help="One look, then end.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look at the log, co-sign what extends it, raise an alarm on what does not."""
     options = ["--state", str(state), "--log", log, "--from", origin]
     options += ["--publish", str(publish)] if publish else []
     options += ["--every", str(every), "--silent-after", str(silent_after)]
     options += ["--on-alarm", on_alarm] if on_alarm else []
-    become("witness", ["run", *options, *(["--once"] if once else [])])
+    become("witness", ["run", *options, *(["--once"] if once else []), *_json(as_json)])
