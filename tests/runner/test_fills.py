@@ -19,6 +19,7 @@ from tests.runner.harness import (
     write_bars,
 )
 from tradedeck.adapters.calendars import tables
+from tradedeck.engine.actions import FILL_ROUNDS_MAX
 from tradedeck.engine.backtest import BacktestSpec, run_backtest
 from tradedeck.engine.sizing import Sizing, SizingKind
 from tradedeck.marketdata.files import read_bars
@@ -64,3 +65,35 @@ def test_exe_2_paper_gives_the_fills_of_the_backtest(tmp_path: Path) -> None:
         for b in (fill.to_body() for fill in result.fills)
     ]
     assert Decimal(state(r.journal)["book/main"]["balance"]) == result.final_balance
+
+
+ENDLESS = """
+from tradedeck.strategies.interface import Meta, Strategy
+from tradedeck.trading.signal import Signal
+
+
+class Endless(Strategy):
+    meta = Meta("endless", "Endless", "Turns around at each of its own fills.")
+
+    def on_bar(self, bar):
+        return Signal(1.0) if self.context.position == 0 else None
+
+    def on_fill(self, fill):
+        return Signal(-1.0 if fill.side.value == "BUY" else 1.0)
+"""
+
+
+def test_eng_11_a_strategy_that_answers_its_fills_without_an_end_is_alarmed_and_the_bars_go_on(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / "strategies" / "endless.py").write_text(ENDLESS)
+    other = trader("other", "BBB", "ema-cross", params=EMA)
+    wanted = document([trader("loops", "AAA", "endless"), other], speed=20)
+    with rig(tmp_path, wanted, closes={"AAA": wave(200), "BBB": wave(200)}) as r:
+        alarm = r.wait("alarm", lambda b: b["code"] == "FILL_LOOP")[0]
+        assert "loops" in alarm.body["detail"]
+        assert alarm.body["severity"] == "critical"
+        r.wait("decision", lambda b: b["trader"] == "other", after=alarm.seq, count=5)
+        fills = [e for e in r.entries("order.filled") if e.seq < alarm.seq]
+        assert len(fills) >= FILL_ROUNDS_MAX

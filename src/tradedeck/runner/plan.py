@@ -147,14 +147,17 @@ def _account(body: Mapping[str, Any], ceiling: Ceiling) -> AccountPlan:
         _limits(body.get("limits"), ceiling),
         _present(body.get("exchange") or {}),
         _present(body.get("guard") or {}),
-        _breakers(body.get("breakers")),
+        _breakers(body.get("breakers"), ceiling),
     )
 
 
-def _breakers(body: Mapping[str, Any] | None) -> dict[Breaker, Rule]:
-    """Every breaker of an account; those that a version from before does not name by default."""
+def _breakers(body: Mapping[str, Any] | None, ceiling: Ceiling) -> dict[Breaker, Rule]:
+    """Every breaker of an account under the ceiling; one that the version lacks by default."""
     whole = Breakers.model_validate(dict(body or {})).model_dump(mode="json")
-    return {Breaker(name): Rule.from_document(rule) for name, rule in whole.items()}
+    return {
+        Breaker(name): Rule.from_document(ceilings.tighten_breaker(ceiling, name, rule))
+        for name, rule in whole.items()
+    }
 
 
 def _present(body: Mapping[str, Any]) -> dict[str, Any]:
