@@ -83,7 +83,7 @@ class Endless(Strategy):
 """
 
 
-def test_eng_11_a_strategy_that_answers_its_fills_without_an_end_is_alarmed_and_the_bars_go_on(
+def test_inv_11_a_strategy_that_answers_its_fills_without_an_end_is_alarmed_and_the_bars_go_on(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "strategies").mkdir()

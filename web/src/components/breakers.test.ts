@@ -51,6 +51,7 @@ describe("headroom", () => {
     expect(leftText(limit())).toBe("5.0 %");
     expect(leftText(limit({ unit: "currency", used: 1500.4, bound: 1000 }), "USD")).toBe("500.4 USD over");
     expect(leftText(limit({ used: null }))).toBe("–");
+    expect(usedText(limit({ bound: 0.0001 }))).toBe("5.0 of 0.01 %");
     expect(usedText(limit({ unit: "seconds", used: 1, bound: 5 }))).toBe("5 s window");
   });
 });

@@ -17,7 +17,7 @@ const amount = (value: number | null): string => number(value, { maxDigits: Math
 export function usedText(limit: Headroom, currency = ""): string {
   if (num(limit.bound) == null) return "no limit set";
   if (limit.unit === "seconds") return `${number(limit.bound)} s window`;
-  if (isRatio(limit)) return `${percent(limit.used, 1).replace(" %", "")} of ${number((num(limit.bound) ?? 0) * 100)} %`;
+  if (isRatio(limit)) return `${percent(limit.used, 1).replace(" %", "")} of ${number((num(limit.bound) ?? 0) * 100, { maxDigits: 2 })} %`;
   return `${amount(limit.used)} of ${amount(limit.bound)} ${unitOf(limit, currency)}`.trim();
 }
 /** What is left of it, `3.1 %` or `20 USD`; what is beyond it is said to be over. */
