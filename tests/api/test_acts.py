@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from tests.api.plane import Plane, plane
 from tradedeck.api import desk
-from tradedeck.audit import service as audit
+from tradedeck.audit.verify import verify
 from tradedeck.desired import service
 from tradedeck.desired.types import PendingKind
 from tradedeck.identity.service import HOST
@@ -277,7 +277,7 @@ def test_inv_7_lifting_needs_right_reason_and_the_guards_own_code(play: Play):
         cancelled = await operator.delete("/api/v1/lifts/lift_played00")
         assert cancelled.status_code == 200
         assert p.guard.told[-1] == ("lift_cancel", {"id": "lift_played00", "by": "t-operator"})
-        assert (await p.context.store.read(audit.verify)).ok
+        assert (await p.context.store.read(verify)).ok
 
     play(scenario)
 

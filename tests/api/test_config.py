@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from tests.api.plane import Plane, plane
 from tradedeck.api import desk
-from tradedeck.audit import service as audit
+from tradedeck.audit.verify import verify
 from tradedeck.authority.envelope import Verifier
 from tradedeck.desired import parse, store
 from tradedeck.identity.types import Role
@@ -35,7 +35,7 @@ def play(tmp_path: Path) -> Play:
         async def whole() -> None:
             async with plane(tmp_path / "h", **settings) as p:
                 await scenario(p)
-                assert (await p.context.store.read(audit.verify)).ok
+                assert (await p.context.store.read(verify)).ok
 
         asyncio.run(whole())
 
