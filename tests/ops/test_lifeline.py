@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tradedeck.ops import lifeline
 from tradedeck.ops.lifeline import Lifeline, age_s
+
+
+@pytest.fixture(autouse=True)
+def heap() -> Iterator[None]:
+    """What a word of readiness froze is collected again afterwards."""
+    yield
+    gc.unfreeze()
+
+
+def test_what_serves_is_not_walked_by_every_collection(tmp_path: Path) -> None:
+    line = Lifeline(tmp_path, "runner")
+    before = gc.get_freeze_count()
+    line.ready()
+    assert gc.get_freeze_count() > before + 10_000
 
 
 def test_the_supervisor_hears_ready_and_beats(

@@ -18,7 +18,9 @@ from tradedeck.identity.permissions import Permission, may
 from tradedeck.identity.types import Actor
 from tradedeck.kernel.errors import Code, TradedeckError
 
-ACTOR = "tradedeck.actor"  # key in the ASGI scope
+# Keys in the ASGI scope.
+ACTOR = "tradedeck.actor"
+SEND = "tradedeck.send"  # the server's own, below every layer: for the body of a stream
 
 
 class Rule:

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradedeck.api import problems
-from tradedeck.api.access import ACTOR
+from tradedeck.api.access import ACTOR, SEND
 from tradedeck.identity.authenticate import Authenticator
 from tradedeck.identity.permissions import Permission, may
 from tradedeck.identity.types import Actor, Via
@@ -88,6 +88,7 @@ class Front:
         """One request, socket or lifespan."""
         kind = scope["type"]
         if kind == "http":
+            scope[SEND] = send
             await self._http(scope, receive, _with_headers(send))
         elif kind == "websocket":
             await self._socket(scope, receive, send)

@@ -16,6 +16,7 @@ import orjson
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from tradedeck.api.access import SEND
 from tradedeck.api.context import Context
 from tradedeck.api.hub import (
     ALL,
@@ -102,7 +103,8 @@ class EventStream:
         watcher = asyncio.create_task(_watch(receive, subscriber))
         # A task of its own, because each wake-up of this one goes through twenty frames of
         # routing and middleware above it.
-        sending = asyncio.create_task(self._send_all(_Writer(send, subscriber)))
+        writer = _Writer(send, scope.get(SEND, send), subscriber)
+        sending = asyncio.create_task(self._send_all(writer))
         subscriber.abandon = sending.cancel
         try:
             await asyncio.wait([sending])
@@ -114,7 +116,7 @@ class EventStream:
             sending.cancel()
 
     async def _send_all(self, writer: _Writer) -> None:
-        await writer.send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        await writer.begin({"type": "http.response.start", "status": 200, "headers": HEADERS})
         await self._send_events(writer)
         farewell = message("closed", {"reason": writer.subscriber.closed})
         await writer.put(farewell, more=False)
@@ -168,17 +170,23 @@ class EventStream:
 
 
 class _Writer:
-    """Notes when a write begins, so that the hub sees one that does not end."""
+    """Notes when a write begins, so that the hub sees one that does not end.
 
-    __slots__ = ("send", "subscriber")
+    Headers pass every layer; the body goes straight to the server, because the layers do nothing
+    to it but cost, per event and reader, as much as the write.
+    """
 
-    def __init__(self, send: Send, subscriber: Subscriber) -> None:
-        self.send = send
+    __slots__ = ("_send", "_time", "begin", "subscriber")
+
+    def __init__(self, begin: Send, send: Send, subscriber: Subscriber) -> None:
+        self.begin = begin
+        self._send = send
+        self._time = asyncio.get_running_loop().time
         self.subscriber = subscriber
 
     async def put(self, data: bytes, *, more: bool = True) -> None:
-        self.subscriber.writing_since = asyncio.get_running_loop().time()
-        await self.send({"type": "http.response.body", "body": data, "more_body": more})
+        self.subscriber.writing_since = self._time()
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
         self.subscriber.writing_since = None
 
 
