@@ -8,6 +8,7 @@ MERKLE = "tests/audit/test_merkle.py"
 TREE = "tests/audit/test_tree.py"
 VERIFIER = "tests/audit/test_verifier.py"
 API = "tests/api/test_audit.py"
+RECORDER = "tests/api/test_recorder.py"
 WITNESS = "tests/audit/test_witness.py"
 
 CONTROLS = [
@@ -232,5 +233,21 @@ CONTROLS = [
         "        if signature or (signature := note.signatures[-1]):\n",
         WITNESS,
         "only_a_known",
+    ),
+    (
+        "audit: INV-12 an act waits for its record",
+        "api/recorder.py",
+        "        return await waiting.done\n",
+        "        return Record(0, '', '')\n",
+        RECORDER,
+        "inv_12 or order",
+    ),
+    (
+        "audit: acts share a commit",
+        "api/recorder.py",
+        "GROUP_MAX: Final = 256",
+        "GROUP_MAX: Final = 1",
+        RECORDER,
+        "share_a_commit",
     ),
 ]

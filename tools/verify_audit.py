@@ -118,6 +118,14 @@ class Source:
 # ------------------------------------------------------------------------------ signed notes
 
 
+def unbase64(text: str) -> bytes:
+    """Its bytes; ValueError for another spelling of them (bits that no byte uses)."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError
+    return data
+
+
 @dataclass(frozen=True)
 class Key:
     name: str
@@ -128,7 +136,7 @@ class Key:
     def of(cls, text: str, kind: int) -> Key:
         try:
             name, digest, encoded = text.strip().split("+", 2)
-            raw = base64.b64decode(encoded, validate=True)
+            raw = unbase64(encoded)
             found = cls(name, raw[0], raw[1:])
             if found.kind != kind or len(found.raw) != 32 or found.id.hex() != digest:
                 raise ValueError
@@ -172,7 +180,7 @@ class Note:
                 raise ValueError
             for line in lines[:-1].split("\n"):
                 dash, signer, encoded = line.split(" ")
-                value = base64.b64decode(encoded, validate=True)
+                value = unbase64(encoded)
                 if dash != "—" or not signer or len(value) < 5:
                     raise ValueError
                 signatures.append((signer, value[:4], value[4:]))
@@ -195,7 +203,7 @@ class Checkpoint:
             raise BrokenError(f"{name} is not signed with the log's key")
         try:
             origin, size, root = note.body[:-1].split("\n")[:3]
-            found = cls(name, int(size), base64.b64decode(root, validate=True))
+            found = cls(name, int(size), unbase64(root))
             if origin != key.name or str(found.size) != size or len(found.root) != 32:
                 raise ValueError
         except (ValueError, binascii.Error):
@@ -215,7 +223,10 @@ def root_of(hashes: list[bytes]) -> bytes:
     if not hashes:
         return sha256(b"").digest()
     while len(hashes) > 1:
-        pairs = [node(hashes[i], hashes[i + 1]) for i in range(0, len(hashes) - 1, 2)]
+        pairs = [
+            sha256(b"\x01" + left + right).digest()
+            for left, right in zip(hashes[::2], hashes[1::2], strict=False)
+        ]
         hashes = pairs + hashes[len(pairs) * 2 :]
     return hashes[0]
 
@@ -235,11 +246,10 @@ class Levels:
         if level == len(self._levels):
             self._levels.append([])
         known = self._levels[level]
-        for value in hashes:
-            known.append(value)
-            if len(known) % 256 == 0:
-                self._compare(level, known[-256:])
-                self._fill(level + 1, [root_of(known[-256:])])
+        known.extend(hashes)  # at most what is missing of the tile
+        if len(known) % 256 == 0:
+            self._compare(level, known[-256:])
+            self._fill(level + 1, [root_of(known[-256:])])
 
     def end(self) -> None:
         for level, known in enumerate(self._levels):

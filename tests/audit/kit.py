@@ -86,7 +86,7 @@ class Desk:
             for seq, row in enumerate(rows, 1):
                 kept = dict(row) | {"seq": seq, "previous": previous}
                 kept["hash"] = previous = audit_store.link(kept)
-                audit_store.add(write, kept)
+                audit_store.add(write, [kept])
 
         self.tamper()
         self.store.write_now(work)

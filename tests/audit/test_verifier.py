@@ -126,10 +126,12 @@ def test_inv_13_ctl_13_any_byte_of_any_record_of_any_file(
     for name, data in files.items():
         step = 1 if len(data) < 4_000 else 97  # a long text: every 97th byte of it
         for place in range(0, len(data), step):
-            changed = bytearray(data)
-            changed[place] ^= 1 << place % 8
-            assert not holds({**files, name: bytes(changed)}, key, monkeypatch), (name, place)
-            flips += 1
+            # Of the short checkpoint every bit: base64 has spellings that decode to the same.
+            for bit in range(8) if name == "checkpoint" else (place % 8,):
+                changed = bytearray(data)
+                changed[place] ^= 1 << bit
+                assert not holds({**files, name: bytes(changed)}, key, monkeypatch), (name, place)
+                flips += 1
         assert not holds({n: d for n, d in files.items() if n != name}, key, monkeypatch), name
         assert not holds({**files, name: data[:-1]}, key, monkeypatch), name
     assert flips > 1_500

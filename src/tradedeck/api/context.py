@@ -14,8 +14,8 @@ from tradedeck.adapters.bus.types import Bus
 from tradedeck.api.decided import Kills
 from tradedeck.api.library import Library
 from tradedeck.api.live import Live
+from tradedeck.api.recorder import Recorder
 from tradedeck.api.trail import Trail
-from tradedeck.audit import service as audit_service
 from tradedeck.audit.types import Act, Record
 from tradedeck.desired.types import Version
 from tradedeck.identity.authenticate import Authenticator
@@ -50,11 +50,14 @@ class Context:
     hot: dict[str, Callable[[], bytes | None]] = field(default_factory=dict)
     live: Live = field(default_factory=Live)
     inflight: set[str] = field(default_factory=set[str])
+    recorder: Recorder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.recorder = Recorder(self.store, self.clock)
 
     async def audit(self, act: Act) -> Record:
         """Record an act, committed when this returns; raises where it could not be recorded."""
-        now = self.clock.now_ns()
-        return await self.store.write(lambda w: audit_service.append(w, act, now_ns=now))
+        return await self.recorder.record(act)
 
 
 def context_of(connection: HTTPConnection) -> Context:

@@ -142,11 +142,19 @@ def parse(data: bytes) -> Note:
     return Note(f"{body}\n", signatures)
 
 
+def _unbase64(text: str) -> bytes:
+    """Its bytes; ValueError for another spelling of them (bits that no byte uses)."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError
+    return data
+
+
 def _signature(line: str) -> Signature:
     if not line.startswith(_DASH):
         raise ValueError
     name, encoded = line.removeprefix(_DASH).split(" ")
-    value = base64.b64decode(encoded, validate=True)
+    value = _unbase64(encoded)
     if not name or len(value) < 5:
         raise ValueError
     return Signature(name, value[:4], value[4:])
@@ -156,7 +164,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
     """The checkpoint in a note's text. INVALID_DATA where there is none."""
     try:
         origin, size, root, *_ = text.split("\n")
-        value = base64.b64decode(root, validate=True)
+        value = _unbase64(root)
         if not origin or str(int(size)) != size or int(size) < 0 or len(value) != 32:
             raise ValueError
     except (ValueError, binascii.Error):
@@ -187,7 +195,7 @@ def parse_verifier(line: str) -> Verifier:
     """A verifier key as `text` writes it. INVALID where it is none."""
     try:
         name, digest, encoded = line.strip().split("+", 2)
-        value = base64.b64decode(encoded, validate=True)
+        value = _unbase64(encoded)
         if not name or " " in name or value[0] not in (LOG, WITNESS):
             raise ValueError
         found = Verifier(name, value[0], VerifyKey(value[1:]))
@@ -208,7 +216,7 @@ def parse_signer(line: str) -> Signer:
         if not line.startswith("PRIVATE+KEY+"):
             raise ValueError
         name, digest, encoded = line.removeprefix("PRIVATE+KEY+").strip().split("+", 2)
-        value = base64.b64decode(encoded, validate=True)
+        value = _unbase64(encoded)
         found = Signer(name, value[0], SigningKey(value[1:]))
         if found.verifier.hash.hex() != digest:
             raise ValueError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -27,16 +27,15 @@ def head(session: ReadSession) -> tuple[int, str]:
     return (0, GENESIS) if row is None else (int(row["seq"]), str(row["hash"]))
 
 
-def chained(session: ReadSession, row: dict[str, Any]) -> dict[str, Any]:
-    """`row` as it follows the newest record, with its sequence and hash."""
-    seq, previous = head(session)
-    kept = row | {"seq": seq + 1, "previous": previous}
+def chained(row: dict[str, Any], seq: int, previous: str) -> dict[str, Any]:
+    """`row` as it stands at `seq`, after the record with the hash `previous`."""
+    kept = row | {"seq": seq, "previous": previous}
     return kept | {"hash": link(kept)}
 
 
-def add(session: WriteSession, row: dict[str, Any]) -> None:
-    """Append a row that `chained` made."""
-    session.execute(audit.insert().values(row))
+def add(session: WriteSession, rows: Sequence[Row]) -> None:
+    """Append rows that `chained` made."""
+    session.insert(audit, rows)
 
 
 def page(
