@@ -33,16 +33,16 @@ class Position:
         """Book a fill of `signed` units; returns the P&L it realised, in the quote currency."""
         held = self.quantity
         value = signed * price * multiplier
-        if not held or (held > ZERO) == (signed > ZERO):
-            if not held:
-                self.opened_ns = time_ns
-            self.quantity = held + signed
-            self.cost += value
+        if not held:
+            self.quantity, self.cost, self.opened_ns = signed, value, time_ns
             return ZERO
         after = held + signed
         if not after:
             realised = -value - self.cost
             self.quantity, self.cost, self.opened_ns = ZERO, ZERO, None
+        elif (held > ZERO) == (signed > ZERO):
+            self.quantity, self.cost = after, self.cost + value
+            return ZERO
         elif (after > ZERO) == (held > ZERO):
             released = ledger_round(self.cost * -signed / held)
             realised = -value - released
