@@ -79,6 +79,12 @@ def deck(fresh: Deck, signed_in: dict[str, Any]) -> Deck:
     return fresh
 
 
+@pytest.fixture(autouse=True)
+def _nothing_latched(deck: Deck) -> None:
+    """A test begins with nothing stopped, whatever the one before it or a crossed limit latched."""
+    deck.lift()
+
+
 @pytest.fixture
 def complaints() -> list[str]:
     """What the pages of this test said on the console, CSP violations among it. A test that breaks

@@ -26,6 +26,7 @@ WAIT_S = 45.0
 WAIT_MS = WAIT_S * 1000
 ACCOUNT = "paper-demo"
 FEED = "us-daily"
+LIFT_AGAIN_S = 4.0
 
 
 def until(check: Callable[[], T], words: str) -> T:
@@ -183,13 +184,22 @@ class Deck:
         return until(both, f"the runner to observe generation {least} or later")
 
     def play(self, enough: Callable[[], bool], words: str, speed: int = 60) -> None:
-        """Let the replay run fast until there is enough, then hold it there."""
+        """Let the replay run fast until there is enough, then hold it there.
+
+        Years pass in seconds, and a day's loss may cross its limit: what that latches is lifted.
+        """
         path = f"/feeds/{FEED}/replay"
+
+        def there() -> bool:
+            if not enough():
+                self.lift()
+            return enough()
+
         while True:
             played = not enough()
             if played:
                 self.act(path, {"speed": speed, "paused": False})
-                until(enough, words)
+                until(there, words)
             # The status may still say "paused" of the moment before it played.
             if played or self.status()["feeds"][0]["state"] != "paused":
                 self.act(path, {"paused": True})
@@ -198,8 +208,18 @@ class Deck:
                 return
 
     def lift(self) -> None:
-        """Lift whatever halts are in force, by the rules: reason, code, waiting time."""
-        for halt in self.status()["halts"]:
-            body = {"scope": halt["scope"], "reason": "test is over", "code": self.code()}
-            self.act("/lifts", body)
-        until(lambda: not self.status()["halts"], "the halts to be lifted")
+        """Lift whatever halts are in force, by the rules: reason, code, waiting time. One that is
+        latched again meanwhile, because its cause still stands, is lifted again.
+        """
+        asked: dict[str, float] = {}
+
+        def none() -> bool:
+            halts = self.status()["halts"]
+            for scope in {halt["scope"] for halt in halts}:
+                if time.monotonic() > asked.get(scope, 0.0):
+                    asked[scope] = time.monotonic() + LIFT_AGAIN_S
+                    body = {"scope": scope, "reason": "test is over", "code": self.code()}
+                    self.send("/lifts", body)
+            return not halts
+
+        until(none, "the halts to be lifted")
