@@ -6,10 +6,13 @@ import ipaddress
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.postgres import Postgres
 
 # A host's environment must not decide what a test sees: it is cleared of our variables.
 OWN_PREFIXES = ("TRADEDECK_", "TRADING_", "LIVE_", "PAPER_", "BROKER_", "STRICT_LIVE", "RUNTIME_")
@@ -100,3 +103,22 @@ def pytest_configure() -> None:
 def _own_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any) -> None:
     """Each test that starts something without saying where gets a home that is nobody's."""
     monkeypatch.setenv("TRADEDECK_HOME", str(tmp_path_factory.getbasetemp() / "no-home"))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What `open_store` is given: each back end in turn, empty but for its tables."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    address = server.migrated()
+    yield address
+    server.drop(address)

@@ -89,6 +89,13 @@ class Settings(BaseSettings):
         le=65535,
         description="Port of the api and the cockpit; 0 takes a free one.",
     )
+    store_url: Text = Field(
+        "",
+        alias="TRADEDECK_STORE_URL",
+        max_length=2_000,
+        description="PostgreSQL database of the store, `postgresql://role@host/database`. May "
+        "hold a secret. Unset: SQLite in the home.",
+    )
     audit_witnesses: Text = Field(
         "",
         alias="TRADEDECK_AUDIT_WITNESSES",

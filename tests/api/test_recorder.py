@@ -38,8 +38,8 @@ class Counted:
 
 
 @pytest.fixture
-def counted(tmp_path: Path):
-    store = open_store(tmp_path / "s" / "x.db")
+def counted(tmp_path: Path, store_url: str):
+    store = open_store(tmp_path / "s" / "x.db", store_url)
     yield Counted(store)
     store.close()
 

@@ -19,8 +19,8 @@ CANARY = "td_" + "c" * 32
 
 
 @pytest.fixture
-def opened(tmp_path: Path):
-    made = open_store(tmp_path / "s" / "x.db")
+def opened(tmp_path: Path, store_url: str):
+    made = open_store(tmp_path / "s" / "x.db", store_url)
     yield made
     made.close()
 
@@ -35,8 +35,9 @@ def tamper(opened: Store, statement: str) -> None:
     """As somebody with the file would: without the triggers."""
 
     def work(write: WriteSession) -> None:
+        where = " ON audit" if opened.dialect == "postgresql" else ""
         for name in ("audit_no_update", "audit_no_delete"):
-            write.execute(text(f"DROP TRIGGER IF EXISTS {name}"))
+            write.execute(text(f"DROP TRIGGER IF EXISTS {name}{where}"))
         write.execute(text(statement))
 
     opened.write_now(work)

@@ -9,6 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, Table, select, text
+from tests.postgres import Postgres
 
 # Every module that declares tables: a table without a migration is found here.
 import tradedeck.audit.tables
@@ -17,16 +18,25 @@ import tradedeck.identity.tables
 import tradedeck.jobs.tables
 import tradedeck.projections.tables
 import tradedeck.projections.tables_stop  # noqa: F401 - imported for what they declare
-from tradedeck.store.database import writer_engine
+from tradedeck.store import postgres as pg
 from tradedeck.store.metadata import metadata
 from tradedeck.store.migrate import VERSION_TABLE, current, downgrade, migrate, revisions
+from tradedeck.store.sqlite import writer_engine
 
 
-@pytest.fixture
-def engine(tmp_path: Path):
-    made = writer_engine(tmp_path / "x.db")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(tmp_path: Path, request: pytest.FixtureRequest):
+    if request.param == "sqlite":
+        made = writer_engine(tmp_path / "x.db")
+        yield made
+        made.dispose()
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    address = server.empty()
+    made = pg.writer_engine(pg.parse(address))
     yield made
     made.dispose()
+    server.drop(address)
 
 
 Content = dict[str, list[dict[str, Any]]]
@@ -35,10 +45,10 @@ Content = dict[str, list[dict[str, Any]]]
 def sample(kind: str, number: int) -> Any:
     if kind.startswith(("BIGINT", "INTEGER")):
         return number
-    if kind.startswith("FLOAT"):
+    if kind.startswith(("FLOAT", "DOUBLE")):
         return number / 4
     if kind.startswith("BOOLEAN"):
-        return number % 2
+        return bool(number % 2)
     return f"text {number} ✓"
 
 
@@ -67,7 +77,8 @@ def content(engine: Engine) -> Content:
     found: Content = {}
     for table in tables(engine):
         with engine.connect() as connection:
-            rows = connection.execute(select(table).order_by(text("rowid")))
+            place = "rowid" if engine.dialect.name == "sqlite" else "ctid"
+            rows = connection.execute(select(table).order_by(text(place)))
             found[table.name] = [dict(row) for row in rows.mappings()]
     return found
 

@@ -16,8 +16,8 @@ DAY = 86_400 * 10**9
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(tmp_path / "store" / "tradedeck.db")
+def store(tmp_path: Path, store_url: str) -> Iterator[Store]:
+    opened = open_store(tmp_path / "store" / "tradedeck.db", store_url)
     yield opened
     opened.close()
 

@@ -14,6 +14,7 @@ GIVEN = {
     "LIVE_TRADING_CONFIRM": "true",
     "PAPER_EXECUTION_ENABLED": "true",
     "LIVE_FRAMES_PATH_US": "/frames",
+    "TRADEDECK_STORE_URL": "postgresql://r:secret@h/d",
     "OANDA_TOKEN": "canary",
     "AWS_SECRET_ACCESS_KEY": "canary",
 }
@@ -33,6 +34,11 @@ def test_what_arms_reaches_only_those_that_trade() -> None:
 def test_what_nobody_listed_reaches_nobody() -> None:
     for name in environment.ALLOWED:
         assert "canary" not in environment.of(name, GIVEN).values()
+
+
+def test_the_store_is_known_to_the_api_alone() -> None:
+    knowing = [n for n in environment.ALLOWED if "TRADEDECK_STORE_URL" in environment.of(n, GIVEN)]
+    assert knowing == ["api"]
 
 
 def test_nats_knows_nothing_of_ours() -> None:

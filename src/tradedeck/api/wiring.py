@@ -101,7 +101,7 @@ async def open_context(
     clock = clock or SystemClock()
     key = load_key(settings.keys_path)
     witnesses = _witnesses(settings)
-    store = open_store(settings.store_path)
+    store = open_store(settings.store_path, settings.store_url)
     trail = Trail(store, settings.audit_path, settings.keys_path / "audit.key", witnesses)
     now = clock.now_ns()
     try:

@@ -93,7 +93,8 @@ def _export(options: argparse.Namespace, view: View) -> int:
 
 
 def _verify(options: argparse.Namespace, view: View) -> int:
-    with reading(settings.load().store_path) as session:
+    known = settings.load()
+    with reading(known.store_path, known.store_url) as session:
         verdict = verify(session, view)
     told = {
         "ok": verdict.ok,

@@ -203,7 +203,7 @@ def signals_only(home: Path) -> str:
 def audit_chain(home: Path) -> str:
     """The audit record holds: its chain, the tree over it and the signed checkpoint."""
     path = home / "store" / "tradedeck.db"
-    if not path.is_file():
+    if not path.is_file() and not _store_url(home):
         raise Skipped("There is no store yet.")
     if _url(home):
         answer = _get(home, "/api/v1/audit/verify", role="risk")
@@ -330,6 +330,14 @@ def _required() -> list[str]:
     return [re.split(r"[ ;<>=!\[]", line)[0] for line in listed if "extra ==" not in line]
 
 
+def _store_url(home: Path) -> str:
+    import os
+
+    from tradedeck import settings
+
+    return settings.load({**os.environ, "TRADEDECK_HOME": str(home)}).store_url
+
+
 def _audit_of_file(home: Path) -> tuple[bool, int, str]:
     """The log of a store that nobody has open, read without changing it."""
     from tradedeck.audit.tree import View, read_key
@@ -340,7 +348,7 @@ def _audit_of_file(home: Path) -> tuple[bool, int, str]:
     try:
         # A home of a version without a tree has neither; its table is checked alone.
         view = View(home / "audit", read_key(key).verifier) if key.exists() else None
-        with reading(home / "store" / "tradedeck.db") as session:
+        with reading(home / "store" / "tradedeck.db", _store_url(home)) as session:
             verdict = verify(session, view)
     except TradedeckError as error:
         raise Failed(error.detail, error.hint) from error

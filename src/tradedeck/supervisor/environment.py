@@ -40,6 +40,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *_OURS,
         "TRADEDECK_HOST",
         "TRADEDECK_PORT",
+        "TRADEDECK_STORE_URL",
+        "TRADEDECK_AUDIT_WITNESSES",
         "TRADEDECK_LOOSENING_WAIT_S",
         "TRADEDECK_SESSION_HOURS",
         "TRADEDECK_SESSION_IDLE_MINUTES",

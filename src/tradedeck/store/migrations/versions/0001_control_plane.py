@@ -65,6 +65,17 @@ def _audit() -> None:
     )
     op.create_index("ix_audit_correlation", "audit", ["correlation"])
     op.create_index("ix_audit_action", "audit", ["action"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "RAISE 'the audit record is append-only' USING ERRCODE = '23000'; END $$"
+        )
+        for act in ("UPDATE", "DELETE", "TRUNCATE"):
+            op.execute(
+                f"CREATE TRIGGER audit_no_{act.lower()} BEFORE {act} ON audit "
+                "FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only()"
+            )
+        return
     for act in ("UPDATE", "DELETE"):
         op.execute(
             f"CREATE TRIGGER audit_no_{act.lower()} BEFORE {act} ON audit "
@@ -129,8 +140,11 @@ def _desired() -> None:
 
 def downgrade() -> None:
     """Remove them all."""
-    for act in ("update", "delete"):
-        op.execute(f"DROP TRIGGER audit_no_{act}")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_append_only() CASCADE")
+    else:
+        for act in ("update", "delete"):
+            op.execute(f"DROP TRIGGER audit_no_{act}")
     for table in (
         "jobs",
         "idempotency",

@@ -18,7 +18,7 @@ _HALT = ("scope", "level", "reason", "by", "at_ns", "event")
 
 def upgrade() -> None:
     """Make the tables; halts that stand were all reported by runners."""
-    op.rename_table("halts", "halts_before")
+    _set_aside()
     op.create_table(
         "halts",
         sa.Column("scope", sa.Text, nullable=False),
@@ -34,11 +34,17 @@ def upgrade() -> None:
     names = ", ".join(f'"{name}"' for name in _HALT)
     op.execute(
         f"INSERT INTO halts ({names}, holder) SELECT {names}, 'runner' "  # noqa: S608 - constants
-        "FROM halts_before ORDER BY rowid"
+        "FROM halts_before ORDER BY event"
     )
     op.drop_table("halts_before")
     _kills()
     _others()
+
+
+def _set_aside() -> None:
+    op.rename_table("halts", "halts_before")
+    if op.get_bind().dialect.name == "postgresql":  # names of keys are those of the whole schema
+        op.drop_constraint("pk_halts", "halts_before", type_="primary")
 
 
 def _kills() -> None:
@@ -144,7 +150,7 @@ def downgrade() -> None:
     """Forget them. Each scope keeps its strictest halt, since who held it is forgotten."""
     for name in ("guards_observed", "drills", "lifts", "kill_steps", "kill_legs", "kills"):
         op.drop_table(name)
-    op.rename_table("halts", "halts_before")
+    _set_aside()
     op.create_table(
         "halts",
         sa.Column("scope", sa.Text, nullable=False),
@@ -157,8 +163,9 @@ def downgrade() -> None:
     )
     names = ", ".join(f'"{name}"' for name in _HALT)
     op.execute(
-        f"INSERT OR REPLACE INTO halts ({names}) SELECT {names} "  # noqa: S608 - constants
-        "FROM halts_before ORDER BY CASE level WHEN 'pause' THEN 1 WHEN 'reduce_only' THEN 2 "
-        "WHEN 'halted' THEN 3 ELSE 0 END, rowid"
+        f"INSERT INTO halts ({names}) SELECT {names} FROM ("  # noqa: S608 - constants
+        f"SELECT {names}, row_number() OVER (PARTITION BY scope ORDER BY CASE level "
+        "WHEN 'pause' THEN 1 WHEN 'reduce_only' THEN 2 WHEN 'halted' THEN 3 ELSE 0 END DESC, "
+        "event DESC) AS place FROM halts_before) AS ranked WHERE place = 1 ORDER BY event"
     )
     op.drop_table("halts_before")
