@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import mutants_acts
 import mutants_audit
 import mutants_cases
 import mutants_closing
@@ -218,7 +219,8 @@ GUARD = [Mutant(*control) for control in mutants_guard.CONTROLS]
 CONTROL = [Mutant(*control) for control in mutants_control.CONTROLS]
 CASES = [Mutant(*control) for control in mutants_cases.CONTROLS]
 AUDIT = [Mutant(*control) for control in mutants_audit.CONTROLS]
-MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD + CONTROL + CASES + AUDIT
+ACTS = [Mutant(*control) for control in mutants_acts.CONTROLS]
+MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD + CONTROL + CASES + AUDIT + ACTS
 
 
 def run(source: Path, test: str, match: str) -> bool:

@@ -102,6 +102,29 @@ class Settings(BaseSettings):
         description="Verifier keys of the witnesses of the audit log (`tradedeck witness key`), "
         "separated by spaces. Only what one of them signed is kept beside the log.",
     )
+    control_per_minute: int = Field(
+        600,
+        alias="TRADEDECK_CONTROL_PER_MINUTE",
+        ge=1,
+        le=1_000_000,
+        description="Acts a minute of one session or token, a fifth of it at once. What stops is "
+        "never counted.",
+    )
+    sign_in_per_minute: int = Field(
+        30,
+        alias="TRADEDECK_SIGN_IN_PER_MINUTE",
+        ge=1,
+        le=1_000_000,
+        description="Failed sign-ins a minute from one address, twice as many at once.",
+    )
+    reads_per_minute: int = Field(
+        6_000,
+        alias="TRADEDECK_READS_PER_MINUTE",
+        ge=1,
+        le=10_000_000,
+        description="Reads a minute of one session or token that are not answered from memory, a "
+        "sixth of it at once.",
+    )
     trading_mode: Text = Field(
         "",
         alias="TRADING_MODE",

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from tests.api.keys import HOOKS
 from tradedeck.adapters.bus.memory import MemoryBus, MemoryHub
 from tradedeck.adapters.bus.types import Message
 from tradedeck.api.context import Context
@@ -70,7 +71,9 @@ class Deck:
         """A client with a bearer token; an empty one is anonymous."""
         secret = self.token if token is None else token
         headers = {"authorization": f"Bearer {secret}"} if secret else {}
-        return httpx.AsyncClient(base_url=f"{self.url}/api/v1", headers=headers, timeout=20.0)
+        return httpx.AsyncClient(
+            base_url=f"{self.url}/api/v1", headers=headers, timeout=20.0, event_hooks=HOOKS
+        )
 
     async def settled(self, head: int, seconds: float = 60.0) -> None:
         """Wait until the event stream has reached `head`."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from tests.api.keys import HOOKS
 from tradedeck.adapters.bus.memory import MemoryBus, MemoryHub
 from tradedeck.adapters.bus.types import Message
 from tradedeck.api import desk
@@ -116,6 +117,7 @@ class Plane:
             transport=httpx.ASGITransport(self.app, raise_app_exceptions=False),
             base_url=ORIGIN,
             headers=headers,
+            event_hooks=HOOKS,
         )
 
     async def client(self, role: Role = Role.ADMIN) -> httpx.AsyncClient:

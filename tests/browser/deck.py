@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import signal
 import sqlite3
 import subprocess
@@ -152,7 +153,12 @@ class Deck:
             f"/api/v1{path}",
             method=method,
             data=json.dumps(body or {}),
-            headers={"Content-Type": "application/json", "X-Tradedeck-Request": "1", **headers},
+            headers={
+                "Content-Type": "application/json",
+                "X-Tradedeck-Request": "1",
+                "Idempotency-Key": secrets.token_hex(8),
+                **headers,
+            },
         )
 
     def act(self, path: str, body: Any = None, method: str = "POST", **headers: str) -> Any:

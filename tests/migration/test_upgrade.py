@@ -15,6 +15,7 @@ from tests.postgres import Postgres
 import tradedeck.audit.tables
 import tradedeck.desired.tables
 import tradedeck.identity.tables
+import tradedeck.identity.tables_control
 import tradedeck.jobs.tables
 import tradedeck.projections.tables
 import tradedeck.projections.tables_stop  # noqa: F401 - imported for what they declare

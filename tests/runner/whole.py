@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ class Whole(Rig):
     def request(self, method: str, path: str, body: Any = None, *, role: str) -> httpx.Response:
         """One request of a machine with a token of that role."""
         url, headers = self.address(role)
+        headers["idempotency-key"] = secrets.token_hex(8)
         return httpx.request(method, f"{url}{path}", json=body, headers=headers, timeout=60)
 
     def address(self, role: str) -> tuple[str, dict[str, str]]:

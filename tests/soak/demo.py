@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import sqlite3
 import subprocess
@@ -48,6 +49,7 @@ class Demo:
             "PYTHONPATH": str(PROGRAM),
             "TRADEDECK_HOME": str(home),
             "TRADEDECK_PORT": "0",
+            "TRADEDECK_CONTROL_PER_MINUTE": "100000",  # a thousand acts as fast as they go
         }
         self._out = (home / "up.out").open("wb")
         self.process = subprocess.Popen(
@@ -115,7 +117,10 @@ class Demo:
             self._url = line.split("Sign in:")[1].split("/sign-in")[0].strip()
         return httpx.Client(
             base_url=f"{self._url}/api/v1",
-            headers={"authorization": f"Bearer {self._token}"},
+            headers={
+                "authorization": f"Bearer {self._token}",
+                "idempotency-key": secrets.token_hex(8),  # a client lives for one act
+            },
             timeout=10,
         )
 

@@ -38,11 +38,16 @@ ROUTERS: tuple[APIRouter, ...] = (
     identity.router,
     audit.router,
     config.router,
+    config.looks,
+    config.stopping,
     strategies.router,
     traders.router,
+    traders.stopping,
     acts.router,
+    acts.stopping,
     kills.router,
     guard.router,
+    guard.stopping,
     docs.router,
     status.router,
     orders.router,
@@ -79,4 +84,6 @@ def create_app(context: Context) -> ASGIApp:
     site = Site()
     app.state.context = context
     app.state.site = site
-    return Front(app, context.authenticator, sign_in_page=site.page, hot=context.hot)
+    return Front(
+        app, context.authenticator, context.limits, sign_in_page=site.page, hot=context.hot
+    )

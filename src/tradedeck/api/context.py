@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from tradedeck.adapters.bus.types import Bus
 from tradedeck.api.decided import Kills
 from tradedeck.api.library import Library
+from tradedeck.api.limits import Limits
 from tradedeck.api.live import Live
 from tradedeck.api.recorder import Recorder
 from tradedeck.api.trail import Trail
@@ -33,7 +34,7 @@ class Context:
     GETs that `front` answers from memory to whoever may read; a route of the same path declares
     them. It must never wait; None leaves it to the route. `desired` is the version in force,
     `trail` the audit log over the store,
-    `inflight` the idempotency keys being worked on, `kills` the decisions to stop of late.
+    `kills` the decisions to stop of late, `limits` how often somebody may ask.
     """
 
     settings: Settings
@@ -49,11 +50,12 @@ class Context:
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     hot: dict[str, Callable[[], bytes | None]] = field(default_factory=dict)
     live: Live = field(default_factory=Live)
-    inflight: set[str] = field(default_factory=set[str])
     recorder: Recorder = field(init=False)
+    limits: Limits = field(init=False)
 
     def __post_init__(self) -> None:
         self.recorder = Recorder(self.store, self.clock)
+        self.limits = Limits(self.settings, self.store, self.clock)
 
     async def audit(self, act: Act) -> Record:
         """Record an act, committed when this returns; raises where it could not be recorded."""

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradedeck.api import problems
 from tradedeck.api.access import ACTOR, SEND
+from tradedeck.api.limits import Limits
 from tradedeck.identity.authenticate import Authenticator
 from tradedeck.identity.permissions import Permission, may
 from tradedeck.identity.types import Actor, Via
@@ -58,7 +59,13 @@ PUBLIC_GET = frozenset(
     }
 )
 PUBLIC_GET_PREFIX = "/assets/"
-PUBLIC_POST = frozenset({"/api/v1/sessions"})
+PUBLIC_POST = frozenset({"/api/v1/sessions"})  # each counts as an attempt to sign in
+
+# Posts that change nothing: they count as reads.
+LOOKS = frozenset(
+    f"/api/v1/{path}"
+    for path in ("kills/preview", "traders/preview", "config/validate", "config/diff")
+)
 
 
 def is_public(method: str, path: str) -> bool:
@@ -75,12 +82,14 @@ class Front:
         self,
         app: ASGIApp,
         authenticator: Authenticator,
+        limits: Limits,
         *,
         sign_in_page: Callable[[], bytes],
         hot: Mapping[str, Callable[[], bytes | None]],
     ) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._limits = limits
         self._sign_in_page = sign_in_page
         self._hot = hot
 
@@ -112,14 +121,33 @@ class Front:
                     if content is not None:  # else the route makes it, and may wait
                         await _send(send, 200, b"application/json", content)
                         return
+                if method in SAFE or scope["path"] in LOOKS:
+                    self._limits.read(actor.credential)
                 scope[ACTOR] = actor
             elif method not in SAFE:
                 _same_origin(headers, guard=False)
+                await self._attempt(scope, _limited(headers, receive), send)
+                return
             if method not in SAFE:
                 receive = _limited(headers, receive)
             await self._app(scope, receive, send)
         except TradedeckError as error:
             await problems.respond(error)(scope, receive, send)
+
+    async def _attempt(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A sign-in: counted before it is looked at, given back where it was a good one."""
+        client = scope.get("client")
+        who = await self._limits.attempt(str(client[0]) if client else "")
+        status = 0
+
+        async def seen(message: Message) -> None:
+            nonlocal status
+            status = int(message.get("status", status))
+            await send(message)
+
+        await self._app(scope, receive, seen)
+        if status < 400:
+            await self._limits.succeeded(who)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)

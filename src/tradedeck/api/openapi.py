@@ -7,8 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 
-from tradedeck.api.front import is_public
+from tradedeck.api.front import SAFE, is_public
+from tradedeck.api.idempotency import DEMANDED, HEADER, ControlRoute
 from tradedeck.api.problems import MEDIA_TYPE, TITLES, Problem
 
 _ALWAYS = (400, 401, 403, 404, 429, 503)
@@ -38,11 +40,30 @@ def document(app: FastAPI) -> dict[str, Any]:
         "session": {"type": "apiKey", "in": "cookie", "name": "tradedeck_session"},
         "token": {"type": "http", "scheme": "bearer"},
     }
+    for found in iter_route_contexts(app.routes):
+        if isinstance(found.original_route, ControlRoute) and found.path is not None:
+            _keyed(found.original_route, found.path, made["paths"])
     for path, operations in made["paths"].items():
         for method, operation in operations.items():
             _declare(path, method.upper(), operation)
     app.openapi_schema = made
     return made
+
+
+def _keyed(route: ControlRoute, path: str, operations: dict[str, Any]) -> None:
+    """The header of its acts."""
+    for method in set(route.methods or ()) - SAFE:
+        if is_public(method, path):
+            continue
+        key = {
+            "name": HEADER,
+            "in": "header",
+            "required": method in DEMANDED and not route.stops,
+            "description": "A new word with each act, the same one when it is repeated: the first "
+            "answer is then replayed.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+        }
+        operations[path][method.lower()].setdefault("parameters", []).append(key)
 
 
 def _declare(path: str, method: str, operation: dict[str, Any]) -> None:

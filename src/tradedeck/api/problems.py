@@ -34,6 +34,8 @@ STATUS: dict[Code, int] = {
     Code.CONFLICT: 409,
     Code.STALE_VERSION: 412,
     Code.VERSION_REQUIRED: 428,
+    Code.KEY_REQUIRED: 400,
+    Code.KEY_REUSED: 422,
     Code.REFUSED: 409,
     Code.APPROVAL_REQUIRED: 403,
     Code.STEP_UP_REQUIRED: 403,
@@ -137,6 +139,7 @@ def respond(error: TradedeckError) -> Response:
     return _response(
         status,
         body(status, error.code, error.detail, hint=error.hint, faults=error.faults),
+        {"Retry-After": str(error.retry_s)} if error.retry_s else None,
     )
 
 

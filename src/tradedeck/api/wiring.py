@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tradedeck.adapters.bus.types import Bus
-from tradedeck.api import desk, joblist, kills, own, pull, snapshot
+from tradedeck.api import desk, idempotency, joblist, kills, own, pull, snapshot
 from tradedeck.api.context import Context
 from tradedeck.api.library import Library
 from tradedeck.api.trail import Trail
@@ -113,6 +113,7 @@ async def open_context(
         )
         context = Context(settings, clock, store, authenticator, key, bus, library, desired, trail)
         snapshot.install(context)
+        idempotency.resolve(store)
         yield context
     finally:
         trail.close()

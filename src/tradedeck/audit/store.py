@@ -33,6 +33,12 @@ def chained(row: dict[str, Any], seq: int, previous: str) -> dict[str, Any]:
     return kept | {"hash": link(kept)}
 
 
+def has_since(session: ReadSession, of: str, at_ns: int) -> bool:
+    """Whether the credential `of` left a record at `at_ns` or later."""
+    found = select(audit.c.seq).where(audit.c.at_ns >= at_ns, audit.c.session == of).limit(1)
+    return session.first(found) is not None
+
+
 def add(session: WriteSession, rows: Sequence[Row]) -> None:
     """Append rows that `chained` made."""
     session.insert(audit, rows)

@@ -148,7 +148,7 @@ def _send(
 def _of_body(method: str, body: Any) -> dict[str, str]:
     """One key per act: when the answer is lost on the way, the act is not done twice."""
     named = {} if body is None else {"content-type": "application/json"}
-    return named | ({"idempotency-key": secrets.token_hex(16)} if method == "POST" else {})
+    return named | ({} if method == "GET" else {"idempotency-key": secrets.token_hex(16)})
 
 
 def _remote() -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Table, delete, or_, select, update
+from sqlalchemy import Table, select, update
 
-from tradedeck.identity.tables import idempotency, one_time_links, sessions, tokens
+from tradedeck.identity.tables import one_time_links, sessions, tokens
 from tradedeck.store.sessions import ReadSession, WriteSession
 
 LIST_MAX = 500
@@ -105,18 +105,3 @@ def spoil_links(write: WriteSession, purpose: str, now_ns: int) -> int:
         .where(one_time_links.c.purpose == purpose, one_time_links.c.used_at_ns.is_(None))
         .values(used_at_ns=now_ns)
     ).rowcount
-
-
-def answer(read: ReadSession, key: str) -> Mapping[str, Any] | None:
-    """What was answered to an idempotency key."""
-    return read.first(select(idempotency).where(idempotency.c.key == key))
-
-
-def keep_answer(write: WriteSession, row: Mapping[str, Any], oldest_ns: int) -> None:
-    """Keep an answer; forget those from before `oldest_ns`, and an expired one of this key."""
-    write.execute(
-        delete(idempotency).where(
-            or_(idempotency.c.at_ns < oldest_ns, idempotency.c.key == row["key"])
-        )
-    )
-    write.execute(idempotency.insert().values(row))

@@ -1,8 +1,8 @@
-"""Sessions, tokens and one-time links by the SHA-256 of each credential; answers to replay."""
+"""Sessions, tokens and one-time links by the SHA-256 of each credential."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Table, Text, UniqueConstraint
 
 from tradedeck.store.metadata import metadata
 
@@ -49,14 +49,4 @@ one_time_links = Table(
     Column("expires_at_ns", BigInteger, nullable=False),
     Column("used_at_ns", BigInteger),
     UniqueConstraint("hash", name="uq_one_time_links_hash"),
-)
-
-idempotency = Table(
-    "idempotency",
-    metadata,
-    Column("key", Text, primary_key=True),
-    Column("body_hash", Text, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("response", Text, nullable=False),
-    Column("at_ns", BigInteger, nullable=False),
 )

@@ -22,6 +22,8 @@ class Code(StrEnum):
     CONFLICT = "CONFLICT"
     STALE_VERSION = "STALE_VERSION"
     VERSION_REQUIRED = "VERSION_REQUIRED"
+    KEY_REQUIRED = "KEY_REQUIRED"
+    KEY_REUSED = "KEY_REUSED"
     REFUSED = "REFUSED"
     APPROVAL_REQUIRED = "APPROVAL_REQUIRED"
     STEP_UP_REQUIRED = "STEP_UP_REQUIRED"
@@ -68,16 +70,24 @@ class TradedeckError(Exception):
         detail: one sentence, without secrets.
         hint: what to do about it.
         faults: the places, where the input was wrong in several.
+        retry_s: seconds after which it may be asked again; 0: not said.
     """
 
     def __init__(
-        self, code: Code, detail: str, *, hint: str = "", faults: tuple[Fault, ...] = ()
+        self,
+        code: Code,
+        detail: str,
+        *,
+        hint: str = "",
+        faults: tuple[Fault, ...] = (),
+        retry_s: int = 0,
     ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.hint = hint
         self.faults = faults
+        self.retry_s = retry_s
 
     def __str__(self) -> str:
         return f"{self.detail} {self.hint}".strip()

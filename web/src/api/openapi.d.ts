@@ -2517,7 +2517,7 @@ export interface components {
          * @description Every code a person or a program can be answered with.
          * @enum {string}
          */
-        Code: "INVALID" | "INVALID_CONFIG" | "INVALID_DATA" | "INVALID_SETTING" | "SECRET_REFUSED" | "UNAUTHENTICATED" | "FORBIDDEN" | "NOT_FOUND" | "CONFLICT" | "STALE_VERSION" | "VERSION_REQUIRED" | "REFUSED" | "APPROVAL_REQUIRED" | "STEP_UP_REQUIRED" | "TOO_LARGE" | "TOO_MANY" | "UNAVAILABLE" | "TIMEOUT" | "CEILING" | "BAD_SIGNATURE" | "EXPIRED" | "REPLAYED" | "MISADDRESSED" | "CHAIN_BROKEN" | "STORAGE" | "STRATEGY" | "MISSING_DEPENDENCY" | "INTERNAL";
+        Code: "INVALID" | "INVALID_CONFIG" | "INVALID_DATA" | "INVALID_SETTING" | "SECRET_REFUSED" | "UNAUTHENTICATED" | "FORBIDDEN" | "NOT_FOUND" | "CONFLICT" | "STALE_VERSION" | "VERSION_REQUIRED" | "KEY_REQUIRED" | "KEY_REUSED" | "REFUSED" | "APPROVAL_REQUIRED" | "STEP_UP_REQUIRED" | "TOO_LARGE" | "TOO_MANY" | "UNAVAILABLE" | "TIMEOUT" | "CEILING" | "BAD_SIGNATURE" | "EXPIRED" | "REPLAYED" | "MISADDRESSED" | "CHAIN_BROKEN" | "STORAGE" | "STRATEGY" | "MISSING_DEPENDENCY" | "INTERNAL";
         /**
          * ComponentList
          * @description Every part.
@@ -5803,7 +5803,10 @@ export interface operations {
     activate_api_v1_activate_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6835,7 +6838,10 @@ export interface operations {
     create_api_v1_backtests_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7117,7 +7123,10 @@ export interface operations {
     cancel_api_v1_backtests__job__cancel_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path: {
                 job: string;
             };
@@ -7474,6 +7483,8 @@ export interface operations {
             header?: {
                 /** @description The version the change was made on, as in ETag: "12"; * for whichever. */
                 "if-match"?: string | null;
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -7597,9 +7608,11 @@ export interface operations {
     patch_config_api_v1_config_patch: {
         parameters: {
             query?: never;
-            header?: {
+            header: {
                 /** @description The version the change was made on, as in ETag: "12"; * for whichever. */
                 "if-match"?: string | null;
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
             };
             path?: never;
             cookie?: never;
@@ -8006,7 +8019,10 @@ export interface operations {
     cancel_api_v1_config_pending__identifier__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
             path: {
                 identifier: string;
             };
@@ -8127,7 +8143,10 @@ export interface operations {
     approve_api_v1_config_pending__identifier__approve_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path: {
                 identifier: string;
             };
@@ -8252,9 +8271,11 @@ export interface operations {
     rollback_api_v1_config_rollback_post: {
         parameters: {
             query?: never;
-            header?: {
+            header: {
                 /** @description The version the change was made on, as in ETag: "12"; * for whichever. */
                 "if-match"?: string | null;
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
             };
             path?: never;
             cookie?: never;
@@ -8835,7 +8856,10 @@ export interface operations {
     drill_api_v1_drills_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9207,7 +9231,10 @@ export interface operations {
     replay_api_v1_feeds__feed__replay_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path: {
                 feed: string;
             };
@@ -9427,7 +9454,10 @@ export interface operations {
     flatten_api_v1_flatten_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9698,7 +9728,10 @@ export interface operations {
     set_halt_api_v1_halts_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9821,7 +9854,10 @@ export interface operations {
     clear_halt_api_v1_halts_clear_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10763,7 +10799,10 @@ export interface operations {
     lift_api_v1_lifts_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10971,7 +11010,10 @@ export interface operations {
     cancel_lift_api_v1_lifts__lift_id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
             path: {
                 lift_id: string;
             };
@@ -11437,7 +11479,10 @@ export interface operations {
     cancel_orders_api_v1_orders_cancel_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -11645,7 +11690,10 @@ export interface operations {
     cancel_order_api_v1_orders__order__cancel_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
             path: {
                 order: string;
             };
@@ -11840,7 +11888,10 @@ export interface operations {
     close_position_api_v1_positions_close_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12037,7 +12088,10 @@ export interface operations {
     sign_out_api_v1_session_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12106,6 +12160,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12752,7 +12815,10 @@ export interface operations {
     create_token_api_v1_tokens_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12875,7 +12941,10 @@ export interface operations {
     revoke_token_api_v1_tokens__identifier__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
             path: {
                 identifier: string;
             };
@@ -13068,9 +13137,11 @@ export interface operations {
     deploy_api_v1_traders_post: {
         parameters: {
             query?: never;
-            header?: {
+            header: {
                 /** @description The version the change was made on, as in ETag: "12"; * for whichever. */
                 "if-match"?: string | null;
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
             };
             path?: never;
             cookie?: never;
@@ -13405,6 +13476,8 @@ export interface operations {
             header?: {
                 /** @description The version the change was made on, as in ETag: "12"; * for whichever. */
                 "if-match"?: string | null;
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
             };
             path: {
                 trader: string;
@@ -13526,9 +13599,11 @@ export interface operations {
     change_trader_api_v1_traders__trader__patch: {
         parameters: {
             query?: never;
-            header?: {
+            header: {
                 /** @description The version the change was made on, as in ETag: "12"; * for whichever. */
                 "if-match"?: string | null;
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
             };
             path: {
                 trader: string;
@@ -13826,7 +13901,10 @@ export interface operations {
     pause_api_v1_traders__trader__pause_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
             path: {
                 trader: string;
             };
@@ -14036,7 +14114,10 @@ export interface operations {
     restart_api_v1_traders__trader__restart_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path: {
                 trader: string;
             };
@@ -14161,7 +14242,10 @@ export interface operations {
     resume_api_v1_traders__trader__resume_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path: {
                 trader: string;
             };
@@ -14371,7 +14455,10 @@ export interface operations {
     start_api_v1_traders__trader__start_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
             path: {
                 trader: string;
             };
@@ -14496,7 +14583,10 @@ export interface operations {
     stop_api_v1_traders__trader__stop_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
             path: {
                 trader: string;
             };

@@ -10,7 +10,7 @@ from tradedeck.api import commands, lifting
 from tradedeck.api.access import requires
 from tradedeck.api.commands import Command
 from tradedeck.api.context import Ctx
-from tradedeck.api.idempotency import ControlRoute
+from tradedeck.api.idempotency import ControlRoute, StopRoute
 from tradedeck.api.wire import Receipt
 from tradedeck.api.wire_config import (
     CancelScope,
@@ -27,12 +27,13 @@ from tradedeck.kernel.clock import parse_ns
 from tradedeck.kernel.errors import Code, Fault, TradedeckError
 
 router = APIRouter(tags=["acts"], route_class=ControlRoute)
+stopping = APIRouter(tags=["acts"], route_class=StopRoute)
 Controller = Annotated[Actor, requires(Permission.ORDER_CONTROL)]
 OrderPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:-]{1,80}$")]
 NamePath = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
-@router.post("/orders/cancel")
+@stopping.post("/orders/cancel")
 async def cancel_orders(actor: Controller, ctx: Ctx, body: CancelScope | None = None) -> Receipt:
     """Cancel every working order in scope."""
     args = (body or CancelScope()).model_dump(exclude_none=True)
@@ -42,7 +43,7 @@ async def cancel_orders(actor: Controller, ctx: Ctx, body: CancelScope | None = 
     )
 
 
-@router.post("/orders/{order}/cancel")
+@stopping.post("/orders/{order}/cancel")
 async def cancel_order(order: OrderPath, actor: Controller, ctx: Ctx) -> Receipt:
     """Cancel one working order."""
     args = {"order": order}
@@ -51,7 +52,7 @@ async def cancel_order(order: OrderPath, actor: Controller, ctx: Ctx) -> Receipt
     )
 
 
-@router.post("/positions/close")
+@stopping.post("/positions/close")
 async def close_position(body: ClosePosition, actor: Controller, ctx: Ctx) -> Receipt:
     """Close one position, never through zero."""
     target = f"position/{body.account}/{body.instrument}"
@@ -61,7 +62,7 @@ async def close_position(body: ClosePosition, actor: Controller, ctx: Ctx) -> Re
     )
 
 
-@router.post("/flatten")
+@stopping.post("/flatten")
 async def flatten(body: FlattenScope, actor: Controller, ctx: Ctx) -> Receipt:
     """Pause entries, cancel every working order, close every position: in any scope of a kill."""
     args = {"scope": body.scope}
@@ -70,7 +71,7 @@ async def flatten(body: FlattenScope, actor: Controller, ctx: Ctx) -> Receipt:
     )
 
 
-@router.post("/halts")
+@stopping.post("/halts")
 async def set_halt(
     body: NewHalt, actor: Annotated[Actor, requires(Permission.HALT_SET)], ctx: Ctx
 ) -> Receipt:

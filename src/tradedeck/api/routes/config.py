@@ -13,7 +13,7 @@ from tradedeck.api import desk
 from tradedeck.api.access import requires
 from tradedeck.api.context import Context, Ctx
 from tradedeck.api.desk import Wish
-from tradedeck.api.idempotency import ControlRoute
+from tradedeck.api.idempotency import ControlRoute, StopRoute
 from tradedeck.api.wire import ConfigChange, Receipt
 from tradedeck.api.wire_config import (
     Approval,
@@ -46,6 +46,8 @@ from tradedeck.readmodels import config as readmodel
 from tradedeck.store.sessions import ReadSession, WriteSession
 
 router = APIRouter(tags=["configuration"], route_class=ControlRoute)
+stopping = APIRouter(tags=["configuration"], route_class=StopRoute)
+looks = APIRouter(tags=["configuration"])  # they change nothing
 Reader = Annotated[Actor, requires(Permission.READ)]
 Writer = Annotated[Actor, requires(Permission.CONFIG_WRITE)]
 IfMatch = Annotated[
@@ -176,13 +178,13 @@ async def config_schema(actor: Reader) -> Response:
     return Response(orjson.dumps(Document.model_json_schema()), media_type="application/json")
 
 
-@router.post("/config/validate")
+@looks.post("/config/validate")
 async def validate(body: Candidate, actor: Reader, ctx: Ctx) -> ConfigDiff:
     """Whether a document would be accepted; every fault with its path. Changes nothing."""
     return await _judge(ctx, body, ctx.desired)
 
 
-@router.post("/config/diff")
+@looks.post("/config/diff")
 async def compare(body: DiffRequest, actor: Reader, ctx: Ctx) -> ConfigDiff:
     """What a document, or an earlier version, would change. Changes nothing."""
     against = ctx.desired
@@ -318,7 +320,7 @@ async def approve(
         raise
 
 
-@router.delete("/config/pending/{identifier}")
+@stopping.delete("/config/pending/{identifier}")
 async def cancel(identifier: PendingId, actor: Writer, ctx: Ctx) -> Receipt:
     """Take back what waits."""
     now = ctx.clock.now_ns()

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from tradedeck.api import lifting
 from tradedeck.api.access import requires
 from tradedeck.api.context import Ctx
-from tradedeck.api.idempotency import ControlRoute
+from tradedeck.api.idempotency import ControlRoute, StopRoute
 from tradedeck.api.reading import answer
 from tradedeck.api.snapshot import heard
 from tradedeck.api.standing import guard_view
@@ -30,6 +30,7 @@ from tradedeck.identity.types import Actor
 from tradedeck.readmodels import breakers, lift_preview, stop
 
 router = APIRouter(tags=["stop"], route_class=ControlRoute)
+stopping = APIRouter(tags=["stop"], route_class=StopRoute)
 Reader = Annotated[Actor, requires(Permission.READ)]
 LiftId = Annotated[str, Path(pattern=r"^lift_[A-Za-z0-9]{8,60}$")]
 LISTED = 100
@@ -59,7 +60,7 @@ async def lift(
     return await lifting.lift(ctx, actor, scope=body.scope, reason=body.reason, code=body.code)
 
 
-@router.delete("/lifts/{lift_id}")
+@stopping.delete("/lifts/{lift_id}")
 async def cancel_lift(
     lift_id: LiftId, actor: Annotated[Actor, requires(Permission.HALT_SET)], ctx: Ctx
 ) -> Receipt:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from tradedeck.api.access import requires
 from tradedeck.api.context import Context, Ctx
 from tradedeck.api.front import session_cookie
+from tradedeck.api.idempotency import SecretRoute
 from tradedeck.api.wire import (
     IssuedToken,
     NewToken,
@@ -24,7 +25,7 @@ from tradedeck.identity.types import Actor, Issued, Role, Via
 from tradedeck.kernel.clock import NS_PER_S, format_ns
 from tradedeck.kernel.errors import Code, TradedeckError
 
-router = APIRouter(tags=["identity"])
+router = APIRouter(tags=["identity"], route_class=SecretRoute)
 Identifier = Annotated[str, Path(pattern="^[a-z]{3}_[0-9a-z]{26}$")]
 
 

@@ -12,7 +12,7 @@ from tradedeck.api import commands, desk
 from tradedeck.api.access import requires
 from tradedeck.api.context import Context, Ctx
 from tradedeck.api.desk import Wish
-from tradedeck.api.idempotency import ControlRoute
+from tradedeck.api.idempotency import ControlRoute, StopRoute
 from tradedeck.api.routes.config import IfMatch, base_of, tag
 from tradedeck.api.wire import Receipt
 from tradedeck.api.wire_config import NewTrader, TraderAct, TraderPatch
@@ -23,6 +23,7 @@ from tradedeck.identity.types import Actor
 from tradedeck.kernel.errors import Code, TradedeckError
 
 router = APIRouter(tags=["traders"], route_class=ControlRoute)
+stopping = APIRouter(tags=["traders"], route_class=StopRoute)
 Writer = Annotated[Actor, requires(Permission.CONFIG_WRITE)]
 Controller = Annotated[Actor, requires(Permission.TRADER_CONTROL)]
 TraderId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
@@ -129,7 +130,7 @@ async def start(
     return await _act(ctx, actor, trader, "start", body)
 
 
-@router.post("/traders/{trader}/pause")
+@stopping.post("/traders/{trader}/pause")
 async def pause(
     trader: TraderId, actor: Controller, ctx: Ctx, body: TraderAct | None = None
 ) -> Receipt:
@@ -145,7 +146,7 @@ async def resume(
     return await _act(ctx, actor, trader, "resume", body)
 
 
-@router.post("/traders/{trader}/stop")
+@stopping.post("/traders/{trader}/stop")
 async def stop(
     trader: TraderId, actor: Controller, ctx: Ctx, body: TraderAct | None = None
 ) -> Receipt:

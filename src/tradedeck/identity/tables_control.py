@@ -1,0 +1,31 @@
+"""What bounds acts: keys that were used, and how often somebody asked."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+
+from tradedeck.store.metadata import metadata
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("body_hash", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("response", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("ix_idempotency_at_ns", "at_ns"),
+)
+
+rates = Table(
+    "rates",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("free_at_ns", BigInteger, nullable=False),
+    Index("ix_rates_free_at_ns", "free_at_ns"),
+)

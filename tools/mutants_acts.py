@@ -1,0 +1,131 @@
+"""Controls of acts: keys, rates, and the test that must fail without each: (name, file, old, new,
+test, match), for `tools/mutants.py`.
+"""
+
+from __future__ import annotations
+
+KEYS = "tests/api/test_idempotency.py"
+RATES = "tests/api/test_limits.py"
+
+CONTROLS = [
+    (
+        "CTL-1 a key is demanded",
+        "api/idempotency.py",
+        "    if request.method in DEMANDED:\n        raise _missing()\n",
+        "",
+        KEYS,
+        "fifty",
+    ),
+    (
+        "CTL-1 an act is claimed before it is done",
+        "api/idempotency.py",
+        "            return repeats.begin(write, claim, again=self._stops)\n",
+        "            return None\n",
+        KEYS,
+        "fifty",
+    ),
+    (
+        "CTL-1 another body is another act",
+        "identity/repeats.py",
+        '    if row["body_hash"] != claim.body_hash:\n',
+        "    if False:\n",
+        KEYS,
+        "fifty",
+    ),
+    (
+        "CTL-1 a claim outlives the api",
+        "identity/repeats.py",
+        '        if audit.has_since(write, row["session"], row["at_ns"]):\n',
+        "        if False:\n",
+        KEYS,
+        "across_the_end or crash_before",
+    ),
+    (
+        "CTL-1 a claim without an effect is freed",
+        "api/wiring.py",
+        "        idempotency.resolve(store)\n",
+        "",
+        KEYS,
+        "crash_before",
+    ),
+    (
+        "CTL-1 what nobody answered for is not done again",
+        "api/idempotency.py",
+        "            is_unknown = error.code in _UNKNOWN\n",
+        "            is_unknown = False\n",
+        KEYS,
+        "nobody_answered",
+    ),
+    (
+        "CTL-1 what stops needs no key",
+        "api/idempotency.py",
+        "    stops = True\n",
+        "    stops = False\n",
+        KEYS,
+        "what_stops",
+    ),
+    (
+        "CTL-1 a key is its owner's",
+        "api/idempotency.py",
+        'named = f"{owner}|{self._request.method}',
+        'named = f"{self._request.method}',
+        KEYS,
+        "owners",
+    ),
+    (
+        "CTL-1 a secret is not kept",
+        "api/idempotency.py",
+        "        if self._secret and body:\n",
+        "        if False:\n",
+        KEYS,
+        "secret",
+    ),
+    (
+        "rate of acts",
+        "api/idempotency.py",
+        "                rates.take(write, limits.control, who, tenant=claim.tenant, now_ns=now)\n",
+        "                pass\n",
+        RATES,
+        "acts_are_counted",
+    ),
+    (
+        "rate of acts without a key",
+        "api/idempotency.py",
+        "    await context.store.write(work)\n",
+        "",
+        RATES,
+        "acts_are_counted",
+    ),
+    (
+        "rate of sign-ins",
+        "api/front.py",
+        '        who = await self._limits.attempt(str(client[0]) if client else "")\n',
+        '        who = ""\n',
+        RATES,
+        "failed_sign_ins or at_once",
+    ),
+    (
+        "rate of sign-ins: good ones are given back",
+        "api/front.py",
+        "            await self._limits.succeeded(who)\n",
+        "            pass\n",
+        RATES,
+        "failed_sign_ins",
+    ),
+    (
+        "rate of sign-ins: refused from memory",
+        "api/limits.py",
+        "        if error is not None and now < until:\n",
+        "        if False:\n",
+        RATES,
+        "flood",
+    ),
+    (
+        "rate of reads",
+        "api/front.py",
+        "                    self._limits.read(actor.credential)\n",
+        "                    pass\n",
+        RATES,
+        "reads",
+    ),
+]
