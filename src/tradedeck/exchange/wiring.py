@@ -88,7 +88,9 @@ def main() -> int:
         settings = load()
         configure("exchange", settings.home, log_file=settings.log_file_path)
         watch_parent()
-        asyncio.run(run(settings))
+        import uvloop
+
+        uvloop.run(run(settings))
     except TradedeckError as error:
         sys.stderr.write(f"{error}\n")
         return 1

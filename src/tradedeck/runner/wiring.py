@@ -35,7 +35,7 @@ from tradedeck.journal.log import Journal
 from tradedeck.kernel.clock import NS_PER_S, SystemClock
 from tradedeck.kernel.errors import Code, Fault, TradedeckError
 from tradedeck.kernel.signing import VerifyKey
-from tradedeck.ops import leaving
+from tradedeck.ops import cpulatency, leaving
 from tradedeck.ops.child import watch_parent
 from tradedeck.ops.lifeline import Lifeline
 from tradedeck.risk import limits
@@ -172,6 +172,7 @@ class Runner:
         """Boot, serve until told to stop, stop in order."""
         world = self.world
         self._signals()
+        self._keep_awake()
         await self.bus.start()
         await world.hosts.start()
         if self.mode is Mode.PAPER:
@@ -196,6 +197,20 @@ class Runner:
             for task in tasks:
                 task.cancel()
             await self._stop()
+
+    def _keep_awake(self) -> None:
+        """Say what became of the wish for CPUs that wake quickly."""
+        wish, before = self.settings.cpu_latency_us, self.journal.get("cpu-latency")
+        if wish is None:
+            if before is not None:
+                self.journal.drop("cpu-latency")
+                self.world.condition("runner", "CpuLatency", "Unknown", "NOT_ASKED")
+            return
+        self.journal.put("cpu-latency", wish)
+        fault = cpulatency.hold(wish)
+        status, reason = ("False", "NOT_PERMITTED") if fault else ("True", "HELD")
+        detail = fault or f"CPUs wake within {wish} microseconds"
+        self.world.condition("runner", "CpuLatency", status, reason, detail)
 
     def _signals(self) -> None:
         def stop() -> None:
@@ -462,7 +477,9 @@ def main() -> int:
         settings = load()
         configure("runner", settings.home, log_file=settings.log_file_path)
         watch_parent()
-        asyncio.run(Runner(settings, dict(os.environ)).run())
+        import uvloop
+
+        uvloop.run(Runner(settings, dict(os.environ)).run())
     except TradedeckError as error:
         log.error("runner did not start", detail=str(error))  # noqa: TRY400 - a sentence
         sys.stderr.write(f"{error}\n")

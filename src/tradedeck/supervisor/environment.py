@@ -68,6 +68,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "TRADEDECK_STRATEGIES",
         "TRADEDECK_CALLBACK_DEADLINE_MS",
         "TRADEDECK_STRATEGY_MEMORY_MB",
+        "TRADEDECK_CPU_LATENCY_US",
         "TRADEDECK_GUARD",
         "TRADEDECK_GUARD_SILENT_S",
     ),
