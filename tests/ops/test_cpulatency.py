@@ -29,9 +29,9 @@ def test_the_wish_is_a_number_of_32_bits_and_lasts_as_long_as_the_process(tmp_pa
         [sys.executable, "-c", HOLDS, str(device)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
-        assert process.stdin is not None
-        assert process.stdout is not None
         assert process.stdout.readline() == "\n"
         assert os.read(reader, 100) == struct.pack("=i", 40)
         with pytest.raises(BlockingIOError):  # still open: a reader of none would see the end
