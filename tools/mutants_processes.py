@@ -344,7 +344,7 @@ SHOWN = [
     (
         "INV-15 the table of roles",
         "api/access.py",
-        "        if may(actor.role, self.permission):\n",
+        "        if holds(actor, self.permission):\n",
         "        if True:\n",
         ACCESS,
         "ctl_11",

@@ -259,6 +259,21 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="A session unused for so long ends.",
     )
+    step_up_minutes: float = Field(
+        5.0,
+        alias="TRADEDECK_STEP_UP_MINUTES",
+        gt=0,
+        le=60,
+        allow_inf_nan=False,
+        description="How long a second factor that was shown lets a person do dangerous acts.",
+    )
+    mfa_roles: Text = Field(
+        "risk admin",
+        alias="TRADEDECK_MFA_ROLES",
+        pattern="^((viewer|operator|risk|admin)( +|$))*$",
+        description="Roles that need a second factor for all but looking and stopping, separated "
+        "by spaces.",
+    )
     guard: Text = Field(
         "required",
         alias="TRADEDECK_GUARD",

@@ -21,9 +21,11 @@ from tradedeck.adapters.bus.types import Message
 from tradedeck.api.context import Context
 from tradedeck.api.server import serve
 from tradedeck.api.wiring import open_context
-from tradedeck.identity import service
-from tradedeck.identity.types import Role
+from tradedeck.identity import people, people_store, service
+from tradedeck.identity.types import MAIN, Issued, Method, Role
+from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.settings import Settings
+from tradedeck.store.sessions import WriteSession
 from tradedeck.testkit.journals import MemoryJournal
 
 READY_S = 10.0
@@ -103,6 +105,23 @@ async def running(
             await task
             wire.hub.services[:] = before
             await bus.close()
+
+
+async def stepped_up(context: Context, role: Role = Role.ADMIN) -> str:
+    """A session just opened with a second factor, to be sent as a bearer."""
+    now = context.clock.now_ns()
+
+    def work(write: WriteSession) -> Issued:
+        name = f"person-{role}"
+        row = people_store.user_named(write, MAIN, name) or people.create(
+            write, tenant=MAIN, name=name, role=role, who=service.HOST, now_ns=now
+        )
+        visit = service.Visit("127.0.0.1", "test", 3_600 * NS_PER_S)
+        return service.add_session(
+            write, row, method=Method.PASSKEY, mfa=True, visit=visit, now_ns=now
+        )
+
+    return (await context.store.write(work)).secret
 
 
 async def token(context: Context, role: Role) -> str:

@@ -23,6 +23,7 @@ from tradedeck.api.host import create_host_app
 from tradedeck.api.wiring import open_context
 from tradedeck.authority.envelope import Verifier
 from tradedeck.identity import service
+from tradedeck.identity.passwords import Passwords
 from tradedeck.identity.types import Role
 from tradedeck.kernel.clock import NS_PER_S, ManualClock, parse_ns
 from tradedeck.kernel.errors import Code, TradedeckError
@@ -130,12 +131,22 @@ class Plane:
         )
         return self.anonymous(authorization=f"Bearer {issued.secret}")
 
-    async def browser(self, role: Role = Role.ADMIN) -> httpx.AsyncClient:
-        """A client that signed in by a link and sends what our own page sends."""
-        link = (await self.host.post("/host/sign-in-link", json={"role": role})).json()
-        client = self.anonymous(**{"x-tradedeck-request": "1", "origin": ORIGIN})
+    def page(self) -> httpx.AsyncClient:
+        """A client without a credential that sends what our own page sends."""
+        return self.anonymous(**{"x-tradedeck-request": "1", "origin": ORIGIN})
+
+    async def browser(
+        self, role: Role = Role.ADMIN, *, name: str | None = None, step_up: bool = False
+    ) -> httpx.AsyncClient:
+        """A client that signed in by a link, and stepped up by a code of the host."""
+        body = {"role": role} | ({} if name is None else {"name": name})
+        link = (await self.host.post("/host/sign-in-link", json=body)).json()
+        client = self.page()
         answer = await client.post("/api/v1/sessions", json={"token": link["token"]})
         answer.raise_for_status()
+        if step_up:
+            shown = {"way": "host", "code": await self.code()}
+            (await client.post("/api/v1/session/step-up", json=shown)).raise_for_status()
         return client
 
     async def code(self) -> str:
@@ -148,7 +159,8 @@ async def plane(home: Path, **settings: Any) -> AsyncGenerator[Plane]:
     """An open control plane on `home`, until the block ends."""
     given = Settings.model_validate({"home": home, "port": 0, **settings})
     clock, hub = ManualClock(START_NS), MemoryHub()
-    async with open_context(given, hub.connect(), clock=clock) as context:
+    passwords = Passwords(memory_kib=64, rounds=1)  # the real cost is held in tests/identity
+    async with open_context(given, hub.connect(), clock=clock, passwords=passwords) as context:
         await desk.serve_runner(context)
         verifier = Verifier(context.key.verify_key(), "local")
         runner = PlayedRunner(hub.connect(), verifier, clock)

@@ -31,6 +31,8 @@ PUBLIC = {
     ("GET", "/icon-512.png"),
     ("GET", "/manifest.webmanifest"),
     ("POST", "/api/v1/sessions"),
+    ("POST", "/api/v1/sessions/password"),
+    ("POST", "/api/v1/sessions/second"),
 }
 PATH_VALUES = {
     "identifier": "tok_01m7wmm9ehqeba9d4qs73fc8nt", "trader": "aapl-momentum", "generation": "1",

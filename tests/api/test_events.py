@@ -130,7 +130,7 @@ def test_ctl_3_a_stream_ends_within_5_s_of_its_credential(
                 now = deck.context.clock.now_ns()
                 await deck.context.store.write(
                     lambda w: service.revoke_token(
-                        w, actor.credential, who=service.HOST, now_ns=now
+                        w, actor.credential, tenant="main", who=service.HOST, now_ns=now
                     )
                 )
                 async with asyncio.timeout(60):

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from tests.api.deck import Deck, Wire, running
+from tests.api.deck import Deck, Wire, running, stepped_up
 from tests.api.plane import Plane, plane
 from tradedeck.api.app import build
 from tradedeck.api.front import SAFE
@@ -29,6 +29,8 @@ RESTART = "/api/v1/traders/aapl-momentum/restart"
 # Posts that are no acts, or whose key is something else; each with the reason.
 KEYLESS = {
     "/api/v1/sessions": "a link and a password are their own key, and nobody has signed in",
+    "/api/v1/sessions/password": "as above",
+    "/api/v1/sessions/second": "its question is its key",
     "/api/v1/audit/cosignatures": "the same signature twice is the same signature",
     "/api/v1/config/validate": "changes nothing",
     "/api/v1/config/diff": "changes nothing",
@@ -264,6 +266,8 @@ def test_ctl_1_a_crash_before_the_record_frees_the_key_and_after_it_does_not(
 def test_a_secret_is_shown_once_and_made_once(tmp_path: Path):
     async def scenario(deck: Deck) -> None:
         async with bare(deck) as client:
+            client.headers["authorization"] = f"Bearer {await stepped_up(deck.context)}"
+            client.headers["x-tradedeck-request"] = "1"
             body = {"name": "ci", "role": "viewer", "days": 1}
             answers = await asyncio.gather(
                 *(client.post("/tokens", json=body, headers={KEY: "k"}) for _ in range(10))

@@ -8,6 +8,8 @@ from typing import Any
 from tests.api.deck import Wire, running
 from tests.api.test_reading import some_days
 from tradedeck.api.views_insight import EventPage, Execution, RegimeView
+from tradedeck.identity import service
+from tradedeck.identity.types import Role
 from tradedeck.kernel.clock import parse_ns
 from tradedeck.testkit.journals import MemoryJournal, TradingDay
 
@@ -146,9 +148,12 @@ def test_the_audit_is_searched_by_the_api(play: Any, home: Path, journal: Memory
     async def scenario(wire: Wire) -> None:
         async with running(home, wire) as deck, deck.client() as client:
             for name in ("alpha_1", "alphaX1"):
-                body = {"role": "viewer", "name": name, "days": 1}
-                answer = await client.post("/tokens", json=body)
-                assert answer.status_code == 201, answer.text
+                await deck.context.store.write(
+                    lambda w, name=name: service.create_token(
+                        w, name=name, role=Role.VIEWER, days=1, who=service.HOST,
+                        now_ns=deck.context.clock.now_ns(),
+                    )
+                )  # fmt: skip
             every = (await client.get("/audit")).json()["items"]
             made = [r for r in every if r["act"] == "identity:token:create"]
             assert len(made) >= 2

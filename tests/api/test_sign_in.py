@@ -123,7 +123,7 @@ def test_sign_out_is_at_once(play: Play):
 
 def test_a_token_expires_and_is_revoked_at_once(play: Play):
     async def scenario(p: Plane) -> None:
-        admin = await p.client()
+        admin = await p.browser(step_up=True)
         made = (await admin.post(
             "/api/v1/tokens", json={"name": "ci", "role": "viewer", "days": 1}
         )).json()  # fmt: skip
@@ -131,6 +131,7 @@ def test_a_token_expires_and_is_revoked_at_once(play: Play):
         assert (await machine.get(ME)).json()["role"] == "viewer"
         p.clock.advance(24 * 3600 * NS_PER_S)
         assert (await machine.get(ME)).status_code == 401
+        admin = await p.browser(step_up=True)
         other = (await admin.post("/api/v1/tokens", json={"name": "x", "role": "risk"})).json()
         machine = p.anonymous(authorization=f"Bearer {other['token']}")
         assert (await machine.get(ME)).status_code == 200

@@ -229,7 +229,7 @@ def test_the_rail_says_what_trades(page: Page, deck: Deck) -> None:
     expect(rail).to_contain_text("PAPER")
     expect(rail).to_contain_text("replay")
     expect(rail).to_contain_text("4 running")
-    expect(rail).to_contain_text("owner")
+    expect(rail).to_contain_text("admin")
     price = page.locator("main").get_by_text(ACCOUNT).first
     expect(price).to_be_visible()
     before = deck.trader("apple-ema")["last_bar"]

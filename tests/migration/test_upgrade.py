@@ -16,6 +16,7 @@ import tradedeck.audit.tables
 import tradedeck.desired.tables
 import tradedeck.identity.tables
 import tradedeck.identity.tables_control
+import tradedeck.identity.tables_people
 import tradedeck.jobs.tables
 import tradedeck.projections.tables
 import tradedeck.projections.tables_stop  # noqa: F401 - imported for what they declare
@@ -46,6 +47,8 @@ Content = dict[str, list[dict[str, Any]]]
 def sample(kind: str, number: int) -> Any:
     if kind.startswith(("BIGINT", "INTEGER")):
         return number
+    if kind.startswith(("BLOB", "BYTEA")):
+        return bytes([number, 0, 255])
     if kind.startswith(("FLOAT", "DOUBLE")):
         return number / 4
     if kind.startswith("BOOLEAN"):

@@ -24,8 +24,10 @@ from tradedeck.api.routes import (
     insight,
     kills,
     logs,
+    me,
     orders,
     pages,
+    sign_in,
     status,
     strategies,
     traders,
@@ -35,7 +37,9 @@ from tradedeck.api.spa import Site
 
 PREFIX = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
+    sign_in.router,
     identity.router,
+    me.router,
     audit.router,
     config.router,
     config.looks,

@@ -20,6 +20,8 @@ from tradedeck.api.trail import Trail
 from tradedeck.audit.types import Act, Record
 from tradedeck.desired.types import Version
 from tradedeck.identity.authenticate import Authenticator
+from tradedeck.identity.passwords import Passwords
+from tradedeck.identity.sealing import Sealer
 from tradedeck.kernel.clock import Clock
 from tradedeck.kernel.signing import SigningKey
 from tradedeck.settings import Settings
@@ -33,7 +35,7 @@ class Context:
     `closing` is set when the process stops: streams end on it. `hot` holds, by path, bodies of
     GETs that `front` answers from memory to whoever may read; a route of the same path declares
     them. It must never wait; None leaves it to the route. `desired` is the version in force,
-    `trail` the audit log over the store,
+    `trail` the audit log over the store, `sealer` holds the key of what people's factors need,
     `kills` the decisions to stop of late, `limits` how often somebody may ask.
     """
 
@@ -46,6 +48,8 @@ class Context:
     library: Library
     desired: Version
     trail: Trail
+    passwords: Passwords
+    sealer: Sealer
     kills: Kills = field(default_factory=Kills)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     hot: dict[str, Callable[[], bytes | None]] = field(default_factory=dict)

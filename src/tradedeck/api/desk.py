@@ -31,7 +31,7 @@ from tradedeck.desired.types import (
     Version,
 )
 from tradedeck.identity import service as identity
-from tradedeck.identity.permissions import Permission, may
+from tradedeck.identity.permissions import Permission, holds
 from tradedeck.identity.types import Actor
 from tradedeck.kernel.clock import NS_PER_S, format_ns
 from tradedeck.kernel.errors import Code, TradedeckError
@@ -92,7 +92,7 @@ def _authority(
 ) -> Authority:
     """Consumes the one-time code, but only where the change needs it."""
     wait_ns = int(context.settings.loosening_wait_s * NS_PER_S)
-    may_loosen = may(wish.actor.role, Permission.CONFIG_LOOSEN)
+    may_loosen = holds(wish.actor, Permission.CONFIG_LOOSEN)
     stepped_up = False
     loosens = effect(service.changes_of(write, found, plain)) is Effect.LOOSEN
     if wish.step_up and may_loosen and loosens:

@@ -21,7 +21,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 
 from tradedeck.api.context import Context
 from tradedeck.audit.types import Act, Action
-from tradedeck.identity.permissions import Permission, may
+from tradedeck.identity.permissions import Permission, holds
 from tradedeck.identity.types import Actor
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.readmodels.lists import Listing, Query, Row, oldest_first
@@ -114,7 +114,7 @@ async def respond(
     context: Context, actor: Actor, listing: Listing, query: Query, *, wanted: Format, name: str
 ) -> Response:
     """The whole list as a file; recorded in the audit."""
-    if not may(actor.role, Permission.EXPORT):
+    if not holds(actor, Permission.EXPORT):
         raise TradedeckError(Code.FORBIDDEN, f"The role {actor.role} may not export.")
     columns = list(listing.view(_Blank(listing)))
     if wanted is Format.PARQUET:

@@ -19,7 +19,8 @@ from tradedeck.api import problems
 from tradedeck.api.access import ACTOR, SEND
 from tradedeck.api.limits import Limits
 from tradedeck.identity.authenticate import Authenticator
-from tradedeck.identity.permissions import Permission, may
+from tradedeck.identity.permissions import Permission, holds
+from tradedeck.identity.service import SESSION_PREFIX
 from tradedeck.identity.types import Actor, Via
 from tradedeck.kernel.errors import Code, TradedeckError
 
@@ -45,7 +46,7 @@ _SECURITY = (
 _NO_STORE = (b"cache-control", b"no-store")
 _SECURITY_NO_STORE = (*_SECURITY, _NO_STORE)
 
-# Answered to anybody: the probe, the sign-in page with its assets, the exchange of a link.
+# Answered to anybody: the probe, the sign-in page with its assets, and what opens a session.
 PUBLIC_GET = frozenset(
     {
         "/health",
@@ -59,7 +60,10 @@ PUBLIC_GET = frozenset(
     }
 )
 PUBLIC_GET_PREFIX = "/assets/"
-PUBLIC_POST = frozenset({"/api/v1/sessions"})  # each counts as an attempt to sign in
+# Each counts as an attempt to sign in.
+PUBLIC_POST = frozenset(
+    {"/api/v1/sessions", "/api/v1/sessions/password", "/api/v1/sessions/second"}
+)
 
 # Posts that change nothing: they count as reads.
 LOOKS = frozenset(
@@ -116,7 +120,7 @@ class Front:
                 if actor.via is Via.SESSION and method not in SAFE:
                     _same_origin(headers, guard=True)
                 hot = self._hot.get(scope["path"])
-                if hot is not None and method == "GET" and may(actor.role, Permission.READ):
+                if hot is not None and method == "GET" and holds(actor, Permission.READ):
                     content = hot()
                     if content is not None:  # else the route makes it, and may wait
                         await _send(send, 200, b"application/json", content)
@@ -179,7 +183,10 @@ class Front:
                 kind, _, secret = value.decode("latin-1").partition(" ")
                 if kind.lower() != "bearer":
                     return None
-                return await self._authenticator.verify(secret.strip(), Via.TOKEN, address)
+                secret = secret.strip()
+                # The command line of a person who signed in sends its session so.
+                via = Via.SESSION if secret.startswith(SESSION_PREFIX) else Via.TOKEN
+                return await self._authenticator.verify(secret, via, address)
             if name == b"cookie":
                 cookie = value
         secret = _session_of(cookie)

@@ -13,17 +13,18 @@ from pydantic import BaseModel, Field
 from tradedeck.api import problems
 from tradedeck.api.context import Context, Ctx
 from tradedeck.api.routes.identity import issued_view, new_token
-from tradedeck.api.wire import Instant, IssuedToken, Label, NewToken, Wire
+from tradedeck.api.wire import Instant, Wire
+from tradedeck.api.wire_people import IssuedToken, NewToken, PersonName
 from tradedeck.identity import service
 from tradedeck.identity.types import Role
 from tradedeck.kernel.clock import format_ns
 
 
 class NewLink(Wire):
-    """A sign-in link to be made."""
+    """A sign-in link to be made. Without a name it is for the account called like the role."""
 
-    name: Label = "owner"
-    role: Annotated[Role, Field(strict=False)] = Role.ADMIN
+    name: PersonName | None = None
+    role: Annotated[Role, Field(strict=False)] | None = None
 
 
 class IssuedLink(BaseModel):
@@ -52,9 +53,10 @@ def create_host_app(context: Context) -> FastAPI:
     async def sign_in_link(body: NewLink, ctx: Ctx) -> IssuedLink:
         """A one-time link, valid for 15 minutes."""
         now = ctx.clock.now_ns()
+        name = body.name or (body.role or Role.ADMIN).value
         issued = await ctx.store.write(
             lambda w: service.create_link(
-                w, name=body.name, role=body.role, who=service.HOST, now_ns=now
+                w, name=name, role=body.role, who=service.HOST, now_ns=now
             )
         )
         return IssuedLink(
@@ -67,7 +69,7 @@ def create_host_app(context: Context) -> FastAPI:
     @app.post("/host/tokens", status_code=201)
     async def token(body: NewToken, ctx: Ctx) -> IssuedToken:
         """The first bearer token, and any other."""
-        return issued_view(await new_token(ctx, body, service.HOST))
+        return issued_view(await new_token(ctx, body, None))
 
     @app.post("/host/step-up", status_code=201)
     async def step_up(ctx: Ctx) -> IssuedCode:

@@ -104,10 +104,19 @@ class Problem(BaseModel):
     detail: str
     hint: str | None = None
     errors: list[ProblemFault] | None = None
+    ways: list[str] | None = Field(
+        None, description="With STEP_UP_REQUIRED: how this person may step up."
+    )
 
 
 def body(
-    status: int, code: Code, detail: str, *, hint: str = "", faults: Iterable[Fault] = ()
+    status: int,
+    code: Code,
+    detail: str,
+    *,
+    hint: str = "",
+    faults: Iterable[Fault] = (),
+    ways: Iterable[str] = (),
 ) -> bytes:
     """The JSON of a problem, without secrets."""
     content: dict[str, Any] = {
@@ -125,6 +134,9 @@ def body(
     ][:FAULTS_MAX]
     if listed:
         content["errors"] = listed
+    known = list(ways)
+    if known or code is Code.STEP_UP_REQUIRED:
+        content["ways"] = known
     return orjson.dumps(content)
 
 
@@ -138,7 +150,14 @@ def respond(error: TradedeckError) -> Response:
     status = STATUS[error.code]
     return _response(
         status,
-        body(status, error.code, error.detail, hint=error.hint, faults=error.faults),
+        body(
+            status,
+            error.code,
+            error.detail,
+            hint=error.hint,
+            faults=error.faults,
+            ways=error.ways,
+        ),
         {"Retry-After": str(error.retry_s)} if error.retry_s else None,
     )
 

@@ -1,4 +1,4 @@
-"""The shapes that routes of identity, audit and health take and give, and shared field types."""
+"""The shapes that routes of audit and health take and give, and shared field types."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tradedeck.audit.types import Action, Result
 from tradedeck.desired.diff import Effect
-from tradedeck.identity.types import Role
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$", max_length=63)]
 Label = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -37,60 +36,6 @@ class Health(BaseModel):
     """Bare, for probes."""
 
     status: str = Field(examples=["ok"])
-
-
-class SignIn(Wire):
-    """The secret of a one-time link."""
-
-    token: str = Field(min_length=1, max_length=200)
-
-
-class SessionView(BaseModel):
-    """Who is signed in, and until when."""
-
-    id: str
-    actor: str
-    role: Role
-    kind: str
-    expires_at: Instant
-    permissions: list[str]
-
-
-class NewToken(Wire):
-    """A token to be made."""
-
-    name: Label
-    role: Annotated[Role, Field(strict=False)]
-    days: float = Field(default=30, gt=0, le=366, allow_inf_nan=False)
-
-
-class IssuedToken(BaseModel):
-    """A new token; `token` is shown this once."""
-
-    id: str
-    token: str
-    name: str
-    role: Role
-    expires_at: Instant
-
-
-class TokenView(BaseModel):
-    """A token without its secret."""
-
-    id: str
-    name: str
-    role: Role
-    created_by: str
-    created_at: Instant
-    expires_at: Instant
-    seen_at: Instant | None
-    revoked_at: Instant | None
-
-
-class TokenList(BaseModel):
-    """All tokens, newest first."""
-
-    items: list[TokenView]
 
 
 class AuditRecord(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from tradedeck.audit.notes import Verifier
 from tradedeck.desired import parse, rules, service
 from tradedeck.desired.document import Document, default_document
 from tradedeck.identity.authenticate import Authenticator
+from tradedeck.identity.passwords import Passwords
+from tradedeck.identity.sealing import KEY_BYTES, Sealer
+from tradedeck.identity.types import Role
 from tradedeck.kernel.clock import NS_PER_S, Clock, SystemClock
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.kernel.signing import SigningKey
@@ -73,6 +77,24 @@ def load_key(folder: Path) -> SigningKey:
     return key
 
 
+def load_sealer(folder: Path) -> Sealer:
+    """The key that seals people's factors, made at the first start."""
+    path = folder / "people.key"
+    if not path.exists():
+        write_private(path, os.urandom(KEY_BYTES).hex().encode() + b"\n")
+    try:
+        key = bytes.fromhex(path.read_text("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise TradedeckError(
+            Code.INVALID_DATA,
+            "keys/people.key was not a key.",
+            hint="Restore it from the backup; without it people enrol their factors again.",
+        )
+    return Sealer(key)
+
+
 def first_document(settings: Settings, library: Library) -> Document:
     """What an empty home starts with: `seed.yaml` where somebody left one, else the default."""
     seed = settings.home / SEED
@@ -94,27 +116,38 @@ def _witnesses(settings: Settings) -> Sequence[Verifier]:
 
 @asynccontextmanager
 async def open_context(
-    settings: Settings, bus: Bus, *, clock: Clock | None = None
+    settings: Settings,
+    bus: Bus,
+    *,
+    clock: Clock | None = None,
+    passwords: Passwords | None = None,
 ) -> AsyncGenerator[Context]:
     """The api's parts, open; the bus is the caller's to start and close."""
     prepare_home(settings.home)
     clock = clock or SystemClock()
     key = load_key(settings.keys_path)
+    sealer = load_sealer(settings.keys_path)
+    passwords = passwords or Passwords()
     witnesses = _witnesses(settings)
     store = open_store(settings.store_path, settings.store_url)
     trail = Trail(store, settings.audit_path, settings.keys_path / "audit.key", witnesses)
     now = clock.now_ns()
     try:
         idle_ns = int(settings.session_idle_minutes * 60 * NS_PER_S)
-        authenticator = Authenticator(store, clock, idle_ns=idle_ns)
+        mfa_roles = frozenset(Role(name) for name in settings.mfa_roles.split())
+        authenticator = Authenticator(store, clock, idle_ns=idle_ns, mfa_roles=mfa_roles)
         library = Library()
         desired = store.write_now(
             lambda w: service.ensure_first(w, lambda: first_document(settings, library), now_ns=now)
         )
-        context = Context(settings, clock, store, authenticator, key, bus, library, desired, trail)
+        context = Context(
+            settings, clock, store, authenticator, key, bus, library, desired, trail, passwords,
+            sealer,
+        )  # fmt: skip
         snapshot.install(context)
         idempotency.resolve(store)
         yield context
     finally:
+        passwords.close()
         trail.close()
         store.close()

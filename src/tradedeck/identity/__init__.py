@@ -1,4 +1,5 @@
-"""Roles, sessions, tokens, one-time links: who is asking, and what they may do. No passwords yet.
+"""People and services: accounts, what proves who one is, sessions, tokens, and who may do what.
 
-Invariant: no credential is stored in the clear; each is random, 256 bits, kept as its SHA-256.
+Invariant: no credential is stored in the clear. What is random is kept as its SHA-256, a password
+as argon2id; what has to be read again (a TOTP secret) is sealed with a key of the home.
 """

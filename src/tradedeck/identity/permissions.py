@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from tradedeck.identity.types import Role
+from tradedeck.identity.types import Actor, Role
 
 
 class Permission(StrEnum):
@@ -25,9 +25,12 @@ class Permission(StrEnum):
     AUDIT_READ = "audit.read"
     AUDIT_WITNESS = "audit.witness"  # hashes and signatures of the audit log, none of its records
     TOKEN_MANAGE = "token.manage"  # noqa: S105 - the name of a permission
+    PEOPLE_READ = "people.read"
+    PEOPLE_MANAGE = "people.manage"
+    SELF = "self"  # one's own profile, factors and sessions
 
 
-_VIEWER = frozenset({Permission.READ, Permission.EXPORT, Permission.AUDIT_WITNESS})
+_VIEWER = frozenset({Permission.READ, Permission.EXPORT, Permission.AUDIT_WITNESS, Permission.SELF})
 _OPERATOR = _VIEWER | {
     Permission.ALERT_ACKNOWLEDGE,
     Permission.TRADER_CONTROL,
@@ -38,8 +41,13 @@ _OPERATOR = _VIEWER | {
     Permission.JOB_RUN,
     Permission.CONFIG_WRITE,
 }
-_RISK = _OPERATOR | {Permission.CONFIG_LOOSEN, Permission.HALT_CLEAR, Permission.AUDIT_READ}
-_ADMIN = _RISK | {Permission.TOKEN_MANAGE}
+_RISK = _OPERATOR | {
+    Permission.CONFIG_LOOSEN,
+    Permission.HALT_CLEAR,
+    Permission.AUDIT_READ,
+    Permission.PEOPLE_READ,
+}
+_ADMIN = _RISK | {Permission.TOKEN_MANAGE, Permission.PEOPLE_MANAGE}
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEWER,
@@ -49,6 +57,34 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 }
 
 
+# What never waits for a second factor: looking, stopping, and getting one.
+WITHOUT_MFA: frozenset[Permission] = frozenset(
+    {
+        Permission.READ,
+        Permission.SELF,
+        Permission.ALERT_ACKNOWLEDGE,
+        Permission.HALT_SET,
+        Permission.KILL,
+        Permission.ORDER_CONTROL,
+        Permission.TRADER_CONTROL,
+    }
+)
+
+
 def may(role: Role, permission: Permission) -> bool:
     """Whether `role` holds `permission`."""
     return permission in GRANTS[role]
+
+
+def holds(actor: Actor, permission: Permission) -> bool:
+    """Whether `actor` may: by role, by the scope of the token, by the proof of the session."""
+    if not may(actor.role, permission):
+        return False
+    if actor.scope is not None and permission.value not in actor.scope:
+        return False
+    return not actor.limited or permission in WITHOUT_MFA
+
+
+def permissions_of(actor: Actor) -> list[Permission]:
+    """All that `actor` holds now, sorted."""
+    return sorted(p for p in GRANTS[actor.role] if holds(actor, p))

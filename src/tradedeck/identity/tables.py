@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Table, Text, UniqueConstraint
 
 from tradedeck.store.metadata import metadata
 
@@ -19,6 +19,11 @@ sessions = Table(
     Column("expires_at_ns", BigInteger, nullable=False),
     Column("seen_at_ns", BigInteger, nullable=False),
     Column("ended_at_ns", BigInteger),
+    Column("tenant", Text, nullable=False),
+    Column("user", Text, nullable=False),  # empty: opened by a link before there were people
+    Column("method", Text, nullable=False),  # how it was opened: `identity.types.Method`
+    Column("mfa", Boolean, nullable=False),  # a second factor was shown in it
+    Column("step_up_at_ns", BigInteger, nullable=False),  # the last time; 0: never
     UniqueConstraint("hash", name="uq_sessions_hash"),
 )
 
@@ -34,6 +39,9 @@ tokens = Table(
     Column("expires_at_ns", BigInteger, nullable=False),
     Column("seen_at_ns", BigInteger),
     Column("revoked_at_ns", BigInteger),
+    Column("tenant", Text, nullable=False),
+    Column("user", Text, nullable=False),  # the service account; empty: made on the host
+    Column("permissions", Text),  # JSON list, narrower than the role; null: all of the role's
     UniqueConstraint("hash", name="uq_tokens_hash"),
 )
 
@@ -48,5 +56,6 @@ one_time_links = Table(
     Column("created_at_ns", BigInteger, nullable=False),
     Column("expires_at_ns", BigInteger, nullable=False),
     Column("used_at_ns", BigInteger),
+    Column("tenant", Text, nullable=False),
     UniqueConstraint("hash", name="uq_one_time_links_hash"),
 )

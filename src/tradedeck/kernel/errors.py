@@ -71,6 +71,7 @@ class TradedeckError(Exception):
         hint: what to do about it.
         faults: the places, where the input was wrong in several.
         retry_s: seconds after which it may be asked again; 0: not said.
+        ways: how the person may prove more, where that is what was missing.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class TradedeckError(Exception):
         hint: str = "",
         faults: tuple[Fault, ...] = (),
         retry_s: int = 0,
+        ways: tuple[str, ...] = (),
     ) -> None:
         super().__init__(detail)
         self.code = code
@@ -88,6 +90,7 @@ class TradedeckError(Exception):
         self.hint = hint
         self.faults = faults
         self.retry_s = retry_s
+        self.ways = ways
 
     def __str__(self) -> str:
         return f"{self.detail} {self.hint}".strip()

@@ -12,5 +12,9 @@ export const auditActs = {
   "runner:halt:set": true, "runner:halt:clear": true, "runner:replay:set": true, "runner:command:send": true,
   "incidents:alert:acknowledge": true, "jobs:job:create": true, "jobs:job:cancel": true, "readmodels:data:export": true,
   "host:act:report": true, "identity:access:refuse": true,
+  "identity:sign-in:try": true, "identity:user:create": true, "identity:user:change": true, "identity:user:role": true,
+  "identity:user:disable": true, "identity:user:enable": true, "identity:user:lock": true, "identity:user:unlock": true,
+  "identity:factor:add": true, "identity:factor:remove": true, "identity:factors:reset": true, "identity:password:set": true,
+  "identity:invitation:create": true, "identity:invitation:revoke": true, "identity:invitation:accept": true,
   "stop:kill:send": true, "stop:lift:cancel": true, "stop:drill:run": true,
 } satisfies Record<AuditRecord["act"], true>;

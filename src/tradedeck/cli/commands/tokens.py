@@ -68,12 +68,17 @@ def step_up(as_json: AsJson = False) -> None:
 
 @app.command()
 def link(
-    role: Role = "admin",
-    name: Annotated[str, typer.Option(help="For whom.")] = "owner",
+    role: Annotated[
+        str | None, typer.Option(help="Of an account that the link makes; else its own.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The account; made when the link is used.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """A sign-in link for a browser: works once, for 15 minutes."""
-    issued = call(home.find(), "/host/sign-in-link", {"name": name, "role": _checked(role)})
+    """A sign-in link for a browser: works once, for 15 minutes, for the account admin."""
+    body = {"name": name, "role": None if role is None else _checked(role)}
+    issued = call(home.find(), "/host/sign-in-link", {k: v for k, v in body.items() if v})
     port = client.url().rsplit(":", 1)[1]
     address = f"http://localhost:{port}{issued['path']}"
     if as_json:
