@@ -61,6 +61,7 @@ class Demo:
         )
         self._token = ""
         self._url = ""
+        self._killed: set[int] = set()
 
     # -- processes --
 
@@ -73,9 +74,11 @@ class Demo:
         return {item["name"]: item for item in listed}
 
     def up(self) -> bool:
+        """All serve; one that was killed a moment ago is still listed, and does not."""
         found = self.processes()
         return all(
             found.get(name, {}).get("state") == "running"
+            and found[name]["pid"] not in self._killed
             for name in ("nats", "exchange", "api", "runner")
         )
 
@@ -91,6 +94,7 @@ class Demo:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             return False
+        self._killed.add(pid)
         return True
 
     def output(self) -> str:
