@@ -30,6 +30,7 @@ RESTART = "/api/v1/traders/aapl-momentum/restart"
 KEYLESS = {
     "/api/v1/sessions": "a link and a password are their own key, and nobody has signed in",
     "/api/v1/sessions/password": "as above",
+    "/api/v1/sessions/invitation": "an invitation is accepted once",
     "/api/v1/sessions/second": "its question is its key",
     "/api/v1/audit/cosignatures": "the same signature twice is the same signature",
     "/api/v1/config/validate": "changes nothing",
@@ -278,6 +279,6 @@ def test_a_secret_is_shown_once_and_made_once(tmp_path: Path):
             names = [each["name"] for each in (await client.get("/tokens")).json()["items"]]
             assert names.count("ci") == 1
         secret = next(a for a in answers if a.status_code == 201).json()["token"]
-        assert secret.encode() not in deck.context.store.path.read_bytes()
+        assert secret.encode() not in deck.context.settings.store_path.read_bytes()
 
     on_deck(tmp_path, scenario)

@@ -50,6 +50,7 @@ _SECURITY_NO_STORE = (*_SECURITY, _NO_STORE)
 PUBLIC_GET = frozenset(
     {
         "/health",
+        "/api/v1/sessions/ways",
         "/sign-in",
         "/boot.js",
         "/favicon.ico",
@@ -62,7 +63,7 @@ PUBLIC_GET = frozenset(
 PUBLIC_GET_PREFIX = "/assets/"
 # Each counts as an attempt to sign in.
 PUBLIC_POST = frozenset(
-    {"/api/v1/sessions", "/api/v1/sessions/password", "/api/v1/sessions/second"}
+    f"/api/v1/sessions{way}" for way in ("", "/password", "/second", "/invitation")
 )
 
 # Posts that change nothing: they count as reads.

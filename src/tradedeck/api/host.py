@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
-from tradedeck.api import problems
+from tradedeck.api import hostpeople, problems
 from tradedeck.api.context import Context, Ctx
 from tradedeck.api.routes.identity import issued_view, new_token
 from tradedeck.api.wire import Instant, Wire
@@ -70,6 +70,8 @@ def create_host_app(context: Context) -> FastAPI:
     async def token(body: NewToken, ctx: Ctx) -> IssuedToken:
         """The first bearer token, and any other."""
         return issued_view(await new_token(ctx, body, None))
+
+    hostpeople.install(app)
 
     @app.post("/host/step-up", status_code=201)
     async def step_up(ctx: Ctx) -> IssuedCode:

@@ -71,7 +71,7 @@ def _declare(path: str, method: str, operation: dict[str, Any]) -> None:
     takes_input = "422" in responses or "requestBody" in operation
     responses.pop("422", None)
     public = is_public(method, path)
-    if public and method == "GET":
+    if public and not path.startswith("/api/"):  # the probe
         operation["security"] = []
         return
     statuses = [*_ALWAYS, *(_ON_CHANGE if method not in {"GET", "HEAD"} else ())]

@@ -232,3 +232,78 @@ class PersonList(BaseModel):
     """All accounts of the tenant, by name."""
 
     items: list[PersonView]
+
+
+class NewService(Wire):
+    """A service account to be made: for a runner, CI, a program."""
+
+    name: PersonName
+    role: AnyRole
+    display_name: Label | None = None
+
+
+class NewRole(Wire):
+    """The role that an account is to have."""
+
+    role: AnyRole
+
+
+class NewInvitation(Wire):
+    """Somebody to be invited; the name is what audit records will say."""
+
+    name: PersonName
+    role: AnyRole
+    days: float = Field(default=3, gt=0, le=30, allow_inf_nan=False)
+
+
+class IssuedInvitation(BaseModel):
+    """An invitation; `path` goes behind the address of the cockpit and is shown this once."""
+
+    id: str
+    name: str
+    role: Role
+    token: str
+    path: str
+    expires_at: Instant
+
+
+class InvitationView(BaseModel):
+    """An invitation without its secret: open, accepted, revoked or expired."""
+
+    id: str
+    name: str
+    role: Role
+    state: str
+    created_at: Instant
+    created_by: str
+    expires_at: Instant
+
+
+class InvitationList(BaseModel):
+    """All invitations, newest first."""
+
+    items: list[InvitationView]
+
+
+class InvitationAnswer(Wire):
+    """What an invited person says."""
+
+    token: Secret
+    display_name: Label
+    password: Password
+
+
+class SignInWays(BaseModel):
+    """How people sign in here; `oidc` names the provider, null where there is none."""
+
+    password: bool
+    passkey: bool
+    oidc: str | None
+
+
+class RoleTable(BaseModel):
+    """Who may do what: each role with its permissions, and those that never wait for a factor."""
+
+    roles: dict[str, list[str]]
+    without_mfa: list[str]
+    mfa_roles: list[str]

@@ -2,7 +2,8 @@
 
 A remote api takes TRADEDECK_URL and TRADEDECK_TOKEN. For the user of this host a token of the
 role that the command needs, and no more, is asked for over the socket in the home and kept in
-keys/cli.json (0600).
+keys/cli.json (0600). Whoever signed in with `tradedeck login` acts in their own name; on the host
+a session that ended does not keep anybody from acting as the host.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import secrets
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from tradedeck.cli import home
+from tradedeck.cli import home, signedin
 from tradedeck.cli.output import fields
 from tradedeck.kernel.clock import NS_PER_S, parse_ns
 from tradedeck.kernel.errors import Code, Fault, TradedeckError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import httpx
 
 PREFIX = "/api/v1"
+COOKIE = "tradedeck_session"
 TIMEOUT_S = 15.0
 TOKEN_DAYS = 1
 TOKEN_SPARE_S = 60
@@ -128,6 +131,7 @@ def _send(
                 response = client.send(request, stream=True)
                 if response.status_code == 401 and not fresh and not _remote():
                     response.close()
+                    signedin.forget(base)
                     continue
                 if response.status_code >= 400:
                     response.read()
@@ -151,19 +155,40 @@ def _of_body(method: str, body: Any) -> dict[str, str]:
     return named | ({} if method == "GET" else {"idempotency-key": secrets.token_hex(16)})
 
 
+def sign_in(path: str, body: dict[str, str]) -> tuple[dict[str, Any], str]:
+    """POST without a credential; the JSON answer, and the session of its cookie (or nothing)."""
+    import httpx
+
+    base = url()
+    try:
+        with httpx.Client(base_url=base, timeout=TIMEOUT_S, trust_env=False) as client:
+            response = client.post(PREFIX + path, json=body)
+    except httpx.TransportError as error:
+        raise _unreachable(f"The api at {base} cannot be reached.") from error
+    if response.status_code >= 400:
+        raise _problem(response)
+    found = SimpleCookie(response.headers.get("set-cookie", ""))
+    secret = found[COOKIE].value if COOKIE in found else ""
+    return fields(orjson.loads(response.content)), secret
+
+
 def _remote() -> bool:
-    return bool(os.environ.get("TRADEDECK_TOKEN"))
+    return bool(os.environ.get("TRADEDECK_TOKEN") or os.environ.get("TRADEDECK_URL"))
 
 
 def _token(role: str, *, fresh: bool) -> str:
     given = os.environ.get("TRADEDECK_TOKEN", "")
     if given:
         return given
+    session = None if fresh else signedin.secret(url())
+    if session is not None:
+        return session
     if os.environ.get("TRADEDECK_URL"):
         raise TradedeckError(
             Code.UNAUTHENTICATED,
-            "TRADEDECK_URL is set, TRADEDECK_TOKEN is not.",
-            hint="Make a token on that host with `tradedeck token create --role viewer`.",
+            "TRADEDECK_URL is set, TRADEDECK_TOKEN is not, and nobody is signed in.",
+            hint="Sign in with `tradedeck login`, or make a token on that host with "
+            "`tradedeck token create --role viewer`.",
         )
     path = home.find() / "keys" / "cli.json"
     kept = cast("dict[str, Any]", read_json(path) or {})

@@ -19,6 +19,7 @@ from tradedeck.cli.commands import (
     feeds,
     logs,
     orders,
+    people,
     processes,
     state,
     stop,
@@ -41,12 +42,16 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for module in (processes, state, stop, strategies, orders, backtest, logs, export, verify):
+for module in (
+    processes, state, stop, strategies, orders, backtest, logs, export, verify, people
+):  # fmt: skip
     module.add(app)
 app.add_typer(traders.app, name="traders")
 app.add_typer(config.app, name="config")
 app.add_typer(feeds.app, name="replay")
 app.add_typer(tokens.app, name="token")
+app.add_typer(people.user, name="user")
+app.add_typer(people.session, name="session")
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 

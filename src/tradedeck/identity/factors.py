@@ -101,13 +101,33 @@ def enrolled(
     return new_recovery(write, row, who=actor.who(), now_ns=now_ns)
 
 
-def remove_totp(write: WriteSession, row: Row, *, who: Who, now_ns: int) -> None:
-    """Forget the TOTP secret. NOT_FOUND where there is none."""
+def remove_totp(write: WriteSession, row: Row, *, last_stays: bool, who: Who, now_ns: int) -> None:
+    """Forget the TOTP secret. NOT_FOUND where there is none; `last_stays`: not the last factor."""
     if row["totp"] is None:
         raise TradedeckError(Code.NOT_FOUND, "There is no authenticator app to remove.")
+    if last_stays and not people_store.passkeys(write, row["id"]):
+        raise last_factor(row)
     people_store.change_user(write, row["id"], totp=None)
     act = Act(Action.FACTOR_REMOVE, who, f"user/{row['name']}/totp")
     audit.append(write, act, now_ns=now_ns)
+
+
+def last_factor(row: Row) -> TradedeckError:
+    """REFUSED, for the removal of the one that the role needs."""
+    return TradedeckError(
+        Code.REFUSED,
+        f"The role {row['role']} needs a second factor, and this is the last one.",
+        hint="Enrol another one first.",
+    )
+
+
+def reset(write: WriteSession, row: Row, *, who: Who, now_ns: int) -> None:
+    """Forget every second factor, as if there had been none; sessions of the account end."""
+    people_store.change_user(write, row["id"], totp=None, enrolled_at_ns=None)
+    people_store.drop_passkeys(write, row["id"])
+    people_store.drop_recovery(write, row["id"])
+    store.end_sessions_of(write, row["id"], now_ns)
+    audit.append(write, Act(Action.FACTORS_RESET, who, f"user/{row['name']}"), now_ns=now_ns)
 
 
 def new_recovery(write: WriteSession, row: Row, *, who: Who, now_ns: int) -> list[str]:

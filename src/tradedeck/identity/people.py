@@ -99,6 +99,18 @@ def wanted(read: ReadSession, identifier: str, tenant: str) -> Row:
     return row
 
 
+def wanted_named(read: ReadSession, name: str, tenant: str) -> Row:
+    """The account of that name in `tenant`. NOT_FOUND."""
+    row = people_store.user_named(read, tenant, name)
+    if row is None:
+        raise TradedeckError(
+            Code.NOT_FOUND,
+            f"There is no account {name}.",
+            hint="`tradedeck user list` shows them all.",
+        )
+    return row
+
+
 def set_role(write: WriteSession, row: Row, role: Role, *, who: Who, now_ns: int) -> None:
     """Give an account another role; its sessions have it at once."""
     if row["role"] == role.value:

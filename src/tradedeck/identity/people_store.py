@@ -141,3 +141,53 @@ def open_invitation(read: ReadSession, digest: str, now_ns: int) -> Row | None:
             invitations.c.expires_at_ns > now_ns,
         )
     )
+
+
+def use_invitation(write: WriteSession, identifier: str, now_ns: int) -> bool:
+    """Whether it was still open. One statement decides."""
+    used = write.execute(
+        update(invitations)
+        .where(
+            invitations.c.id == identifier,
+            invitations.c.used_at_ns.is_(None),
+            invitations.c.revoked_at_ns.is_(None),
+        )
+        .values(used_at_ns=now_ns)
+    )
+    return used.rowcount == 1
+
+
+def revoke_invitation(write: WriteSession, tenant: str, identifier: str, now_ns: int) -> bool:
+    """Whether there was an open one of that tenant to revoke."""
+    revoked = write.execute(
+        update(invitations)
+        .where(
+            invitations.c.tenant == tenant,
+            invitations.c.id == identifier,
+            invitations.c.used_at_ns.is_(None),
+            invitations.c.revoked_at_ns.is_(None),
+        )
+        .values(revoked_at_ns=now_ns)
+    )
+    return revoked.rowcount == 1
+
+
+def list_invitations(read: ReadSession, tenant: str) -> list[Row]:
+    """Those of a tenant, newest first."""
+    query = select(invitations).where(invitations.c.tenant == tenant)
+    return list(read.all(query.order_by(invitations.c.created_at_ns.desc()).limit(LIST_MAX)))
+
+
+def count_passkeys(read: ReadSession, tenant: str) -> dict[str, int]:
+    """How many passkeys each account of a tenant has."""
+    rows = read.all(
+        select(credentials.c.user, func.count().label("count"))
+        .where(credentials.c.tenant == tenant)
+        .group_by(credentials.c.user)
+    )
+    return {str(row["user"]): int(row["count"]) for row in rows}
+
+
+def drop_passkeys(write: WriteSession, user_id: str) -> None:
+    """Forget every passkey of an account."""
+    write.execute(delete(credentials).where(credentials.c.user == user_id))

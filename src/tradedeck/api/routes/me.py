@@ -57,6 +57,11 @@ async def proven(ctx: Context, actor: Actor) -> Mapping[str, Any]:
     return row
 
 
+def needs_factor(ctx: Context, actor: Actor) -> bool:
+    """Whether the actor's role demands a second factor."""
+    return actor.role.value in ctx.settings.mfa_roles.split()
+
+
 @router.get("/me")
 async def profile(actor: Self, ctx: Ctx) -> Profile:
     """One's own account, and how one may prove who one is."""
@@ -177,8 +182,14 @@ async def finish_totp(body: TotpAnswer, actor: Self, ctx: Ctx) -> RecoveryCodes:
 @router.delete("/me/totp", status_code=204)
 async def remove_totp(actor: Self, ctx: Ctx) -> Response:
     """Forget the authenticator app."""
-    row, now = await proven(ctx, actor), ctx.clock.now_ns()
-    await ctx.store.write(lambda w: factors.remove_totp(w, row, who=actor.who(), now_ns=now))
+    await proven(ctx, actor)
+    now = ctx.clock.now_ns()
+    last_stays = needs_factor(ctx, actor)
+    await ctx.store.write(
+        lambda w: factors.remove_totp(
+            w, account_of(w, actor), last_stays=last_stays, who=actor.who(), now_ns=now
+        )
+    )
     return Response(status_code=204)
 
 
@@ -205,16 +216,23 @@ async def own_sessions(actor: Self, ctx: Ctx) -> SessionList:
 
 
 async def open_sessions(ctx: Context, actor: Actor, *, user: str | None) -> SessionList:
-    """Open sessions of the tenant, or of one account."""
+    """Open sessions of the actor's tenant, or of one account in it."""
+    return await session_list(ctx, actor.tenant, user=user, current=actor.credential)
+
+
+async def session_list(
+    ctx: Context, tenant: str, *, user: str | None = None, current: str = ""
+) -> SessionList:
+    """Open sessions of a tenant; `current` is the one that asks."""
     idle_ns = int(ctx.settings.session_idle_minutes * 60 * NS_PER_S)
     now = ctx.clock.now_ns()
     rows = await ctx.store.read(
-        lambda r: store.list_sessions(r, actor.tenant, now_ns=now, idle_ns=idle_ns, user=user)
+        lambda r: store.list_sessions(r, tenant, now_ns=now, idle_ns=idle_ns, user=user)
     )
-    return SessionList(items=[_session(row, actor) for row in rows])
+    return SessionList(items=[_session(row, current) for row in rows])
 
 
-def _session(row: Mapping[str, Any], actor: Actor) -> OwnSession:
+def _session(row: Mapping[str, Any], current: str) -> OwnSession:
     return OwnSession(
         id=row["id"],
         user=row["user"],
@@ -227,7 +245,7 @@ def _session(row: Mapping[str, Any], actor: Actor) -> OwnSession:
         created_at=format_ns(row["created_at_ns"]),
         seen_at=format_ns(row["seen_at_ns"]),
         expires_at=format_ns(row["expires_at_ns"]),
-        current=row["id"] == actor.credential,
+        current=row["id"] == current,
     )
 
 

@@ -7,15 +7,23 @@ from fastapi import APIRouter, Request, Response
 from tradedeck.api.context import Ctx
 from tradedeck.api.signing import opened, visit_of
 from tradedeck.api.wire_people import (
+    InvitationAnswer,
     PasswordSignIn,
     SecondFactor,
     SecondNeeded,
     SessionView,
     SignIn,
+    SignInWays,
 )
-from tradedeck.identity import people_store, service, sign_in
+from tradedeck.identity import invitations, passwords, people_store, service, sign_in
 
 router = APIRouter(tags=["identity"])
+
+
+@router.get("/sessions/ways")
+async def ways(ctx: Ctx) -> SignInWays:
+    """How people sign in here; answered to anybody, because the sign-in page asks."""
+    return SignInWays(password=True, passkey=False, oidc=None)
 
 
 @router.post("/sessions", status_code=201)
@@ -66,4 +74,25 @@ async def by_second(
     )  # fmt: skip
     if issued is None:
         raise sign_in.refused_code()
+    return await opened(ctx, request, response, issued)
+
+
+@router.post("/sessions/invitation", status_code=201)
+async def by_invitation(
+    body: InvitationAnswer, request: Request, response: Response, ctx: Ctx
+) -> SessionView:
+    """Accept an invitation: makes the account with its password; sets the cookie."""
+    visit = visit_of(ctx, request)
+    now = ctx.clock.now_ns()
+    asked = await ctx.store.read(lambda r: invitations.find(r, body.token, now))
+    words = (str(asked["name"]), body.display_name)
+    passwords.check(body.password, alone=True, words=words)
+    made = await ctx.passwords.hash(body.password)
+    now = ctx.clock.now_ns()
+    issued = await ctx.store.write(
+        lambda w: invitations.accept(
+            w, body.token, display_name=body.display_name, password_hash=made, visit=visit,
+            now_ns=now,
+        )
+    )  # fmt: skip
     return await opened(ctx, request, response, issued)

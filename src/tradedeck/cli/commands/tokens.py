@@ -15,7 +15,8 @@ Role = Annotated[str, typer.Option("--role", help="viewer, operator, risk or adm
 ROLES = ("viewer", "operator", "risk", "admin")
 
 
-def _checked(role: str) -> str:
+def checked(role: str) -> str:
+    """One of the roles."""
     if role not in ROLES:
         raise typer.BadParameter(f"the role is one of {', '.join(ROLES)}")
     return role
@@ -26,10 +27,18 @@ def create(
     role: Role,
     name: Annotated[str, typer.Option(help="What it is for.")] = "token",
     days: Annotated[float, typer.Option(min=0.01, max=366, help="How long it works.")] = 30,
+    account: Annotated[
+        str | None, typer.Option(help="The service account whose it is; it ends with it.")
+    ] = None,
+    permission: Annotated[
+        list[str] | None, typer.Option(help="Only this of the role; may be said several times.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a bearer token. It is shown this once."""
-    body = {"name": name, "role": _checked(role), "days": days}
+    body: dict[str, object] = {"name": name, "role": checked(role), "days": days}
+    body |= {"account": account} if account else {}
+    body |= {"permissions": permission} if permission else {}
     issued = call(home.find(), "/host/tokens", body)
     if as_json:
         print_json(issued)
@@ -77,7 +86,7 @@ def link(
     as_json: AsJson = False,
 ) -> None:
     """A sign-in link for a browser: works once, for 15 minutes, for the account admin."""
-    body = {"name": name, "role": None if role is None else _checked(role)}
+    body = {"name": name, "role": None if role is None else checked(role)}
     issued = call(home.find(), "/host/sign-in-link", {k: v for k, v in body.items() if v})
     port = client.url().rsplit(":", 1)[1]
     address = f"http://localhost:{port}{issued['path']}"
