@@ -1,11 +1,13 @@
-"""Controls of acts: keys, rates, and the test that must fail without each: (name, file, old, new,
-test, match), for `tools/mutants.py`.
+"""Controls of acts (keys, rates, approvals), and the test that must fail without each: (name, file,
+old, new, test, match), for `tools/mutants.py`.
 """
 
 from __future__ import annotations
 
 KEYS = "tests/api/test_idempotency.py"
 RATES = "tests/api/test_limits.py"
+APPROVAL = "tests/authority/test_approval.py"
+LATCH = "tests/guard/test_latch.py"
 
 CONTROLS = [
     (
@@ -127,5 +129,149 @@ CONTROLS = [
         "                    pass\n",
         RATES,
         "reads",
+    ),
+    (
+        "CTL-18 two people, not one",
+        "authority/approval.py",
+        "    if len(names) < NEEDED:\n",
+        "    if not names:\n",
+        APPROVAL,
+        "one_person_twice",
+    ),
+    (
+        "CTL-18 a signature is over the act",
+        "authority/approval.py",
+        "    if not _holds(key, given, digest):\n",
+        "    if False:\n",
+        APPROVAL,
+        "changed_after",
+    ),
+    (
+        "CTL-18 a key is its person's",
+        "authority/approval.py",
+        "    return next((key for key in person.keys if key.public == public), None)\n",
+        "    return Key(KeyKind.ED25519, public)\n",
+        APPROVAL,
+        "only_those_whom",
+    ),
+    (
+        "CTL-18 a role that may",
+        "authority/approval.py",
+        "    if person.role not in roles:\n",
+        "    if False:\n",
+        APPROVAL,
+        "only_those_whom",
+    ),
+    (
+        "CTL-18 an approval is for one host",
+        "authority/approval.py",
+        "    if act.host != host or act.act not in MAY:\n",
+        "    if act.act not in MAY:\n",
+        APPROVAL,
+        "another_host",
+    ),
+    (
+        "CTL-18 an approval expires",
+        "authority/approval.py",
+        "<= now_ns <= act.expires_at_ns\n",
+        "<= now_ns\n",
+        APPROVAL,
+        "outside_its_time",
+    ),
+    (
+        "CTL-18 an approval lives a day at most",
+        "authority/approval.py",
+        "        or act.expires_at_ns - act.issued_at_ns > LIFE_NS_MAX\n",
+        "",
+        APPROVAL,
+        "outside_its_time",
+    ),
+    (
+        "CTL-18 a nonce is spent",
+        "authority/approval.py",
+        "    if act.nonce in nonces:\n",
+        "    if False:\n",
+        LATCH,
+        "used_once",
+    ),
+    (
+        "CTL-18 a spent nonce is kept",
+        "guard/latch.py",
+        "            Row(NONCES, nonces),\n",
+        "",
+        LATCH,
+        "used_once",
+    ),
+    (
+        "CTL-18 the lift that was approved",
+        "guard/latch.py",
+        " != (approval.LIFT, asked.scope, asked.reason):\n",
+        " is None:\n",
+        LATCH,
+        "another_lift",
+    ),
+    (
+        "CTL-18 the halt that was approved",
+        "guard/latch.py",
+        '        if standing and standing["at_ns"] != act.subject:\n',
+        "        if False:\n",
+        LATCH,
+        "another_lift or halted_anew",
+    ),
+    (
+        "CTL-18 where two are named no code lifts",
+        "guard/latch.py",
+        "        if not approval.demands_two(word.trusted.people):\n",
+        "        if word.act is None:\n",
+        LATCH,
+        "names_two",
+    ),
+    (
+        "CTL-18 a list that is not valid is no empty one",
+        "guard/latch.py",
+        "        if word is None or word.trusted.fault:\n",
+        "        if word is None:\n",
+        LATCH,
+        "gone_by",
+    ),
+    (
+        "CTL-18 one key is one person",
+        "authority/people.py",
+        "            if key.public in owners:\n",
+        "            if False:\n",
+        "tests/authority/test_people.py",
+        "two_names",
+    ),
+    (
+        "CTL-18 a list that others may write is not gone by",
+        "guard/people.py",
+        " or stat.S_IMODE(mode.st_mode) & 0o077",
+        "",
+        "tests/guard/test_people.py",
+        "others_may",
+    ),
+    (
+        "CTL-18 a passkey is asked for this act",
+        "authority/approval.py",
+        '        and said.get("challenge") == expected\n',
+        "",
+        APPROVAL,
+        "passkey",
+    ),
+    (
+        "CTL-18 a passkey is asked by our page",
+        "authority/approval.py",
+        '        and said.get("origin") in key.origins\n',
+        "",
+        APPROVAL,
+        "passkey",
+    ),
+    (
+        "CTL-18 a passkey saw its person",
+        "authority/approval.py",
+        "        and data[_RP_BYTES] & _PRESENT_AND_VERIFIED == _PRESENT_AND_VERIFIED\n",
+        "",
+        APPROVAL,
+        "passkey",
     ),
 ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tradedeck.authority.people import Trusted
 from tradedeck.closing.types import Kill, KillStep
 from tradedeck.guard import types as t
 from tradedeck.guard.core import Core
 from tradedeck.kernel.clock import NS_PER_MS, NS_PER_S
 
 RUNNER = t.Process(100, 7)
+NOBODY = t.Word(Trusted({}))  # a host that names nobody, and nothing signed
 
 
 class Play:
@@ -84,9 +86,18 @@ class Play:
         made = Kill(name, scope, step, step is KillStep.FLATTEN, "enough", "me", self.wall)
         return self.do(t.KillAsked(made, {"main": None} if cells is None else cells, "host"))
 
-    def lift(self, scope: str = "all", code: str = "", *, local: bool = False, reason: str = "calm",
-             name: str = "lift_1") -> dict[str, Any]:  # fmt: skip
-        return answer(self.do(t.LiftAsked(name, scope, reason, "me", local, code)))
+    def lift(
+        self,
+        scope: str = "all",
+        code: str = "",
+        *,
+        local: bool = False,
+        reason: str = "calm",
+        name: str = "lift_1",
+        word: t.Word = NOBODY,
+    ) -> dict[str, Any]:
+        given = None if local else word
+        return answer(self.do(t.LiftAsked(name, scope, reason, "me", local, code, given)))
 
     def kinds(self) -> list[str]:
         return [kind for kind, _ in self.entries]

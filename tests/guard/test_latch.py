@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from tests.authority.signing import HOUR, act, person
 from tests.guard.kit import RUNNER, Play, answer, of
+from tradedeck.authority import approval
+from tradedeck.authority.people import Trusted
 from tradedeck.closing.types import KillStep
 from tradedeck.guard import types as t
+from tradedeck.kernel.signing import SigningKey
 
 
 def halted(*, connected: bool = True) -> Play:
@@ -156,3 +162,87 @@ def test_inv_7_a_lower_level_never_replaces_a_higher() -> None:
     assert play.core.latch.halts["all"]["level"] == "reduce_only"
     assert play.core.latch.halts["all"]["kill"] == "kill_b"
     assert of(play.do(t.Tick()), t.Entry) == []
+
+
+# -- two people ------------------------------------------------------------------------------------
+
+ANN, BOB = SigningKey.generate(), SigningKey.generate()
+PEOPLE = {"ann": person("ann", ANN), "bob": person("bob", BOB)}
+
+
+def approved(play: Play, *who: tuple[str, SigningKey], **change: Any) -> t.Word:
+    """The lift of `all` as it is asked for in `Play.lift`, signed by those."""
+    at = play.core.latch.halts["all"]["at_ns"]
+    fields = {"reason": "calm", "subject": at, "issued_at_ns": play.wall} | change
+    what = act(expires_at_ns=play.wall + HOUR, **fields)
+    signers = who or (("ann", ANN), ("bob", BOB))
+    signed = tuple(approval.sign(key, name, what) for name, key in signers)
+    return t.Word(Trusted(PEOPLE), what, signed)
+
+
+def test_ctl_18_a_host_that_names_two_lifts_on_their_word_and_on_no_code() -> None:
+    play = halted()
+    code(play)
+    bare = t.Word(Trusted(PEOPLE))
+    assert play.lift(code="12345678", word=bare)["code"] == "APPROVAL_REQUIRED"
+    assert play.lift(word=approved(play, ("ann", ANN)))["code"] == "APPROVAL_REQUIRED"
+    told = play.lift(word=approved(play))
+    assert (told["ok"], told["by"]) == (True, "ann, bob")
+    play.pass_s(61, beat=True)
+    assert "all" not in play.core.latch.halts
+    (waiting,) = [body for kind, body in play.entries if kind == "halt.lift_waiting"]
+    assert [each["person"] for each in waiting["approval"]["signatures"]] == ["ann", "bob"]
+
+
+def test_ctl_18_a_list_that_cannot_be_gone_by_is_not_an_empty_one() -> None:
+    play = halted()
+    code(play)
+    broken = t.Word(Trusted({}, "people.yaml is no YAML"))
+    told = play.lift(code="12345678", word=broken)
+    assert (told["code"], "no YAML" in told["detail"]) == ("REFUSED", True)
+    asked = t.LiftAsked("lift_1", "all", "calm", "me", local=False, code="12345678")
+    assert answer(play.do(asked))["code"] == "REFUSED"
+    assert play.lift(local=True)["ok"], "a person on the host still may"
+
+
+def test_ctl_18_one_who_may_is_no_two() -> None:
+    play = halted()
+    code(play)
+    one = t.Word(Trusted({"ann": PEOPLE["ann"]}))
+    assert play.lift(code="12345678", word=one)["ok"]
+
+
+def test_ctl_2_an_approval_is_used_once_also_after_a_restart() -> None:
+    play = halted()
+    word = approved(play)
+    assert play.lift(word=word)["ok"]
+    play.do(t.LiftCancelled("lift_1", "me"))
+    assert play.lift(word=word, name="lift_2")["code"] == "REPLAYED"
+    play.restart()
+    assert play.lift(word=word, name="lift_3")["code"] == "REPLAYED"
+    assert "all" in play.core.latch.halts
+
+
+def test_ctl_2_a_refused_lift_spends_nothing() -> None:
+    play = Play()
+    play.kill()  # its closing is not done: too early
+    word = approved(play)
+    assert play.lift(word=word)["code"] == "CONFLICT"
+    play.do(t.Proved("kill_a", "main", flat=True, proof={"reads": []}))
+    assert play.lift(word=word)["ok"]
+
+
+def test_ctl_2_another_lift_than_was_approved_is_refused() -> None:
+    play = halted()
+    assert play.lift(word=approved(play), reason="other")["code"] == "MISADDRESSED"
+    assert play.lift("trader/x", word=approved(play))["code"] == "MISADDRESSED"
+    assert play.lift(word=approved(play, host="guard.else"))["code"] == "MISADDRESSED"
+    assert play.lift(word=approved(play, subject=1))["code"] == "STALE_VERSION"
+
+
+def test_ctl_2_halted_anew_is_another_halt() -> None:
+    play = halted()
+    word = approved(play)
+    play.wall += 1
+    play.kill("kill_b")  # stricter, and later
+    assert play.lift(word=word)["code"] == "STALE_VERSION"

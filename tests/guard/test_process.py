@@ -17,6 +17,7 @@ from tradedeck.guard import types as t
 from tradedeck.guard.core import Core
 from tradedeck.guard.fence import started
 from tradedeck.guard.notify import Notifier
+from tradedeck.guard.people import Book
 from tradedeck.guard.process import Guard
 from tradedeck.guard.records import Records
 from tradedeck.guard.wiring import Keys, rows_of
@@ -69,7 +70,7 @@ class Made:
         verifier = Verifier(self.key.verify_key(), "guard.local")
         self.guard = Guard(
             core, self.journal, self.clock, Records(home / "local.db"), Notifier("", "", ""),
-            lambda: verifier, t.Policy(),
+            lambda: verifier, t.Policy(), Book(home),
         )  # fmt: skip
         self.closing = self.guard.closing = Closing()
 

@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.authority.signing import HOUR, act
 from tests.guard.harness import ROOT, deck, fills, shown
 from tests.program import PROGRAM
 from tests.runner.harness import check_chain, raw_entries, until
+from tradedeck.authority.approval import Act, sign
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.signing import SigningKey
 
@@ -317,6 +320,62 @@ def test_ctl_18_an_api_that_was_taken_over_lifts_nothing(tmp_path: Path) -> None
         assert given["ok"], given
         d.fact("halt.cleared")
         until(lambda: d.told("lift"), "the runner's word")
+
+
+def test_ctl_18_a_host_that_names_two_people_lifts_on_their_word_alone(tmp_path: Path) -> None:
+    """The control plane is the attacker's: its key, its database, every message it ever saw."""
+    with deck(tmp_path) as d:
+        d.peer("owns")
+        keys = {name: SigningKey.generate() for name in ("ann", "bob", "eve")}
+        for name in ("ann", "bob"):
+            key = {"kind": "ed25519", "public": keys[name].verify_key().raw.hex()}
+            d.guard("people_trust", name=name, role="risk", key=key, by="host:root")
+        assert d.guard("people")["demands_two"]
+        d.guard("kill", scope="all", step="pause")
+        until(lambda: d.facts("kill.done"), "the latch")
+        (halt,) = d.guard("status")["halts"]
+        now = time.time_ns()
+        what = act(subject=halt["at_ns"], issued_at_ns=now, expires_at_ns=now + HOUR)
+        lift = {"scope": "all", "reason": what.reason, "by": "ann, bob", "local": True}
+
+        def asked(*who: str, of: Act = what, **more: object) -> dict[str, object]:
+            signed = [sign(keys[who_], who_, of).body() for who_ in who]
+            approval = {"act": of.body(), "signatures": signed} | more
+            return d.wire(d.envelope("lift", lift | {"approval": approval}))
+
+        code = d.guard("code")["code"]
+        assert d.wire(d.envelope("lift", lift | {"code": code}))["code"] == "APPROVAL_REQUIRED"
+        assert asked("ann")["code"] == "APPROVAL_REQUIRED"
+        assert asked("ann", "ann")["code"] == "APPROVAL_REQUIRED"
+        assert asked("ann", "eve")["code"] == "BAD_SIGNATURE"
+        forged = [sign(d.api.key, name, what).body() for name in ("ann", "bob")]
+        assert asked(signatures=forged)["code"] == "BAD_SIGNATURE"
+        words = [sign(keys[name], name, what).body() for name in ("ann", "bob")]
+        other = replace(what, expires_at_ns=what.expires_at_ns + 1)
+        assert asked(of=other, signatures=words)["code"] == "BAD_SIGNATURE"
+        old = replace(what, issued_at_ns=now - 2 * HOUR, expires_at_ns=now - HOUR)
+        assert asked("ann", "bob", of=old)["code"] == "EXPIRED"
+        for wrong in ({}, {"act": None}, {"act": what.body(), "signatures": 7}, "x", None):
+            assert not d.wire(d.envelope("lift", lift | {"approval": wrong}))["ok"]
+        for kind in ("people_trust", "people_distrust", "code"):  # not over the wire
+            assert not d.wire(d.envelope(kind, {"name": "bob"}))["ok"]
+        assert not d.facts("halt.lift_waiting", "halt.cleared")
+        assert d.guard("people")["demands_two"]
+
+        told = asked("ann", "bob")
+        assert (told["ok"], told["by"]) == (True, "ann, bob")
+        d.fact("halt.cleared")
+        d.guard("kill", scope="all", step="pause", at_ns=halt["at_ns"])
+        assert asked("ann", "bob")["code"] == "REPLAYED"
+        d.kill("guard")
+        d.serve()
+        until(lambda: d.listens("guard"), "the guard on the wire")
+        assert asked("ann", "bob")["code"] == "REPLAYED"
+        assert len(d.facts("halt.cleared")) == 1
+        (d.home / "people.yaml").write_text("people: [")  # torn by hand: not an empty list
+        code = d.guard("code")["code"]
+        assert d.wire(d.envelope("lift", lift | {"code": code}))["code"] == "REFUSED"
+        assert [fact.body["code"] for fact in d.facts("alarm")].count("PEOPLE_CHANGED") == 2
 
 
 def test_a_person_on_the_host_lifts_with_reason_and_waiting_time(tmp_path: Path) -> None:

@@ -77,8 +77,7 @@ class Demo:
         """All serve; one that was killed a moment ago is still listed, and does not."""
         found = self.processes()
         return all(
-            found.get(name, {}).get("state") == "running"
-            and found[name]["pid"] not in self._killed
+            found.get(name, {}).get("state") == "running" and found[name]["pid"] not in self._killed
             for name in ("nats", "exchange", "api", "runner")
         )
 

@@ -17,6 +17,7 @@ from tradedeck.cli.commands import (
     config,
     export,
     feeds,
+    hostpeople,
     logs,
     orders,
     people,
@@ -53,6 +54,8 @@ app.add_typer(tokens.app, name="token")
 app.add_typer(people.user, name="user")
 app.add_typer(people.session, name="session")
 app.add_typer(audit.app, name="audit")
+app.add_typer(hostpeople.people, name="people")
+app.add_typer(hostpeople.key, name="key")
 app.add_typer(witness.app, name="witness")
 
 

@@ -12,6 +12,8 @@ from typing import Any, Protocol, cast
 
 import structlog
 
+from tradedeck.authority import approval, people
+from tradedeck.authority.approval import act_of, signatures_of
 from tradedeck.authority.envelope import Envelope, Verifier
 from tradedeck.closing.report import content_hash
 from tradedeck.closing.scope import cells, parse
@@ -19,6 +21,7 @@ from tradedeck.closing.types import Kill
 from tradedeck.guard import types as t
 from tradedeck.guard.core import Core
 from tradedeck.guard.kills import Running
+from tradedeck.guard.people import Book
 from tradedeck.guard.read import kill_of, text
 from tradedeck.guard.records import Records
 from tradedeck.guard.server import Session
@@ -29,6 +32,7 @@ from tradedeck.kernel.ids import new_id
 from tradedeck.trading.facts import Kind
 
 CODE_DIGITS = 8
+PEOPLE_ACTS = ("people", "people_trust", "people_distrust")
 KINDS = ("kill", "lift", "lift_cancel", "drill")
 log: Any = structlog.get_logger(__name__)
 
@@ -93,6 +97,7 @@ class Asks:
         clock: of the host.
         records: the runner's journal, read-only.
         verifier: opens envelopes for this guard; None while the host has no api key.
+        book: whom this host trusts.
 
     """
 
@@ -102,11 +107,13 @@ class Asks:
         clock: Clock,
         records: Records,
         verifier: Callable[[], Verifier | None],
+        book: Book,
     ) -> None:
         self._guard = guard
         self._clock = clock
         self._records = records
         self._verifier = verifier
+        self._book = book
         self._followers: dict[Session, str] = {}
 
     async def ask(self, session: Session, frame: dict[str, Any]) -> dict[str, Any]:
@@ -135,6 +142,8 @@ class Asks:
             return self.message(str(frame.get("envelope")).encode())
         if act == "follow":
             return self._follow(session, text(frame, "id"))
+        if act in PEOPLE_ACTS:
+            return self._people(act, frame)
         raise TradedeckError(Code.INVALID, f"the guard has no act {act!r}")
 
     def kill(self, kill: Kill, origin: str) -> dict[str, Any]:
@@ -157,8 +166,36 @@ class Asks:
             str(body.get("by") or "host"),
             local,
             str(body.get("code") or ""),
+            None if local else self._word(body),
         )
         return self._guard.happened(asked)
+
+    def _word(self, body: dict[str, Any]) -> t.Word:
+        trusted = self._book.read()
+        if "approval" not in body:
+            return t.Word(trusted)
+        given = cast("dict[str, Any]", body["approval"])
+        return t.Word(trusted, act_of(given["act"]), signatures_of(given["signatures"]))
+
+    def _people(self, act: str, frame: dict[str, Any]) -> dict[str, Any]:
+        """The host's list of people: shown, or changed and journaled."""
+        if act != "people":
+            name, by = text(frame, "name"), str(frame.get("by") or "host")[:100]
+            if act == "people_trust":
+                self._book.trust(name, text(frame, "role"), cast("dict[str, Any]", frame["key"]))
+            else:
+                self._book.distrust(name)
+            words = "is trusted" if act == "people_trust" else "is not trusted any more"
+            fact = {"code": "PEOPLE_CHANGED", "severity": "warning", "subject": "guard"}
+            detail = f"{name} {words} with lifts on this host, by {by}"
+            self._guard.note(Kind.ALARM, fact | {"detail": detail}, None)
+        trusted = self._book.read()
+        return {
+            "ok": True,
+            "fault": trusted.fault,
+            "demands_two": approval.demands_two(trusted.people),
+            **people.document(trusted.people),
+        }
 
     async def run_drill(self, body: dict[str, Any], by: str) -> dict[str, Any]:
         """Run one; the answer is its measure."""

@@ -38,11 +38,12 @@ class Core:
     """One guard of one runner.
 
     Args:
-        rows: the kept rows by name (`halts`, `lifts`, `lifts-to-deliver`, `runner`, `kill/…`).
+        rows: the kept rows by name (the latch's, `runner`, `kill/…`).
         now: both clocks at the start.
         lift_wait_s: how long a lift waits.
         new_id: makes the id of a kill of the guard's own from the wall clock.
         armed: there is a venue; else halts are latched, and there is nothing to close.
+        host: this guard's name in what people approve.
 
     """
 
@@ -54,8 +55,9 @@ class Core:
         new_id: Callable[[int], str],
         *,
         armed: bool,
+        host: str = "guard.local",
     ) -> None:
-        self.latch = Latch(rows, lift_wait_s, now)
+        self.latch = Latch(rows, lift_wait_s, now, host)
         self.watch = Watch(rows.get("runner"), now)
         self.kills = {
             name.removeprefix("kill/"): Running.of_row(row, now.mono_ns + SILENT_NS - OWN_NS)

@@ -1,8 +1,10 @@
-"""The latch: halts that only a person lifts, after a code of this host or on it, and a wait. Pure.
+"""The latch: halts that only people lift, and a wait. Pure.
 
-A code lives in memory only, for five minutes, for one lift and for five tries: a control plane that
-was taken over can ask as often as it likes and lifts nothing. A waiting lift that meets a restart
-waits its whole time again.
+On this host a person; from elsewhere two people whose keys this host trusts, where it names two,
+else whoever has a code of this host. Either way a control plane that was taken over can ask as
+often as it likes and lifts nothing: it has no key of a person, the nonce of an approval is spent
+with the lift and kept, and a code lives in memory only, for five minutes, one lift and five tries.
+A waiting lift that meets a restart waits its whole time again.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from tradedeck.authority import approval
 from tradedeck.execution.halt import Halts, level
 from tradedeck.guard.types import (
     Answer,
@@ -33,7 +36,7 @@ CODE_NS = 300 * NS_PER_S
 CODE_TRIES_MAX = 5
 LIFTS_WAITING_MAX = 100  # a person waits for one or two
 REASON_LETTERS_MAX = 500
-HALTS, LIFTS, DELIVER = "halts", "lifts", "lifts-to-deliver"
+HALTS, LIFTS, DELIVER, NONCES = "halts", "lifts", "lifts-to-deliver", "nonces"
 
 
 @dataclass(slots=True)
@@ -47,18 +50,21 @@ class Latch:
     """Halts in force, lifts that wait, and lifts that the runner has not heard of yet.
 
     Args:
-        rows: the kept rows `halts`, `lifts` and `lifts-to-deliver`; absent ones are empty.
+        rows: the kept rows `halts`, `lifts`, `lifts-to-deliver`, `nonces`; absent ones are empty.
         wait_s: how long a lift waits before it applies.
         now: when the guard started.
+        host: this guard's name in approvals and envelopes.
 
     """
 
-    def __init__(self, rows: dict[str, Any], wait_s: float, now: Now) -> None:
+    def __init__(self, rows: dict[str, Any], wait_s: float, now: Now, host: str) -> None:
         self._halts = Halts(dict(rows.get(HALTS) or {}))
         self._lifts: dict[str, dict[str, Any]] = dict(rows.get(LIFTS) or {})
         self._deliver: dict[str, dict[str, Any]] = dict(rows.get(DELIVER) or {})
         self._wait_ns = int(wait_s * NS_PER_S)
         self._due = dict.fromkeys(self._lifts, now.mono_ns + self._wait_ns)
+        self._nonces: dict[str, int] = dict(rows.get(NONCES) or {})
+        self._host = host
         self._code: _Code | None = None
 
     @property
@@ -135,7 +141,7 @@ class Latch:
 
         """
         try:
-            self._allowed(asked, now, closing=closing)
+            by, nonces = self._allowed(asked, now, closing=closing)
         except TradedeckError as error:
             fact = {"id": asked.id, "scope": asked.scope[:100], "by": asked.by[:100]}
             fact |= {"code": error.code.value, "detail": error.detail}
@@ -149,23 +155,28 @@ class Latch:
             "id": asked.id,
             "scope": asked.scope,
             "reason": asked.reason[:REASON_LETTERS_MAX],
-            "by": asked.by[:100],
+            "by": by[:100],
             "asked_at_ns": now.wall_ns,
             "due_ns": now.wall_ns + self._wait_ns,
             "wait_s": seconds,
         }
         self._lifts[asked.id] = lift
         self._due[asked.id] = now.mono_ns + self._wait_ns
+        fact = lift | self._evidence(asked, nonces)
+        self._nonces = nonces
         return [
-            Entry(Kind.HALT_LIFT_WAITING, dict(lift)),
+            Entry(Kind.HALT_LIFT_WAITING, fact),
             Row(LIFTS, self._lifts),
+            Row(NONCES, nonces),
             Notify("A halt will be lifted", f"{asked.scope} in {seconds:g} s: {lift['reason']}"),
             Answer({"ok": True, **lift}),
         ]
 
-    def _allowed(self, asked: LiftAsked, now: Now, *, closing: bool) -> None:
-        if not asked.local:  # the code first: who has none learns nothing of the rest
-            self._spend(asked.code, now)
+    def _allowed(self, asked: LiftAsked, now: Now, *, closing: bool) -> tuple[str, dict[str, int]]:
+        """Whose lift it is, and the nonces that are spent with it; raises where it may not be."""
+        by, nonces = asked.by, self._nonces
+        if not asked.local:  # this first: who may not learns nothing of the rest
+            by, nonces = self._worded(asked, now)
         if not asked.reason.strip():
             raise TradedeckError(Code.INVALID, "a lift needs a reason")
         if asked.scope not in self._halts.active:
@@ -178,6 +189,44 @@ class Latch:
             raise TradedeckError(Code.CONFLICT, f"a lift of {asked.scope} waits already")
         if len(self._lifts) >= LIFTS_WAITING_MAX or asked.id in self._lifts:
             raise TradedeckError(Code.TOO_MANY, "too many lifts wait")
+        return by, nonces
+
+    def _worded(self, asked: LiftAsked, now: Now) -> tuple[str, dict[str, int]]:
+        word = asked.word
+        if word is None or word.trusted.fault:
+            why = "nobody looked whom it trusts" if word is None else word.trusted.fault
+            raise TradedeckError(Code.REFUSED, f"no lift but on the host: {why}")
+        if not approval.demands_two(word.trusted.people):
+            self._spend(asked.code, now)
+            return asked.by, self._nonces
+        act = word.act
+        if act is None:
+            raise TradedeckError(
+                Code.APPROVAL_REQUIRED,
+                "this host lifts on the word of two people whom it trusts, not on a code",
+                hint="`tradedeck approvals lift`, or `tradedeck lift --local` on the host.",
+            )
+        people, wall = word.trusted.people, now.wall_ns
+        names = approval.verify(act, word.signatures, people, host=self._host, now_ns=wall)
+        nonces = approval.spent(self._nonces, act, wall)
+        if (act.act, act.scope, act.reason) != (approval.LIFT, asked.scope, asked.reason):
+            raise TradedeckError(Code.MISADDRESSED, "what was approved is another lift")
+        standing = self._halts.active.get(act.scope, {})
+        if standing and standing["at_ns"] != act.subject:
+            raise TradedeckError(
+                Code.STALE_VERSION,
+                f"{act.scope} was halted anew after that was approved",
+                hint="Look at why, and ask for another approval.",
+            )
+        return ", ".join(names), nonces
+
+    def _evidence(self, asked: LiftAsked, nonces: dict[str, int]) -> dict[str, Any]:
+        """What was signed and by whom, for the journal; nothing where no approval was needed."""
+        word = asked.word
+        if word is None or word.act is None or nonces is self._nonces:
+            return {}
+        signed = [each.body() for each in word.signatures]
+        return {"approval": {"act": word.act.body(), "signatures": signed}}
 
     def _spend(self, given: str, now: Now) -> None:
         code = self._code

@@ -23,6 +23,7 @@ from tradedeck.guard.core import Core, sent_row
 from tradedeck.guard.fence import FENCE_S, Handle, started
 from tradedeck.guard.kills import Running
 from tradedeck.guard.notify import Notifier
+from tradedeck.guard.people import Book
 from tradedeck.guard.ports import Closing, Timing
 from tradedeck.guard.read import policies, text
 from tradedeck.guard.records import Records
@@ -52,6 +53,7 @@ class Guard:
         notifier: the channel to a person.
         verifier: opens envelopes for this guard; None while the host has no api key.
         defaults: the policy of an account whose runner names none.
+        book: whom this host trusts.
 
     """
 
@@ -64,6 +66,7 @@ class Guard:
         notifier: Notifier,
         verifier: Callable[[], Verifier | None],
         defaults: t.Policy,
+        book: Book,
     ) -> None:
         self.core = core
         self.closing: Closing | None = None
@@ -73,7 +76,7 @@ class Guard:
         self._journal = journal
         self._clock = clock
         self._notifier = notifier
-        self.asks = Asks(self, clock, records, verifier)
+        self.asks = Asks(self, clock, records, verifier, book)
         self._defaults = defaults
         self._runner: Session | None = None
         self._handle: Handle | None = None

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from tradedeck.authority.approval import Act, Signature
+from tradedeck.authority.people import Trusted
 from tradedeck.closing.types import Cancels, Kill
 
 
@@ -172,8 +174,19 @@ class KillAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """Whom this host trusts, and what came signed with a question."""
+
+    trusted: Trusted
+    act: Act | None = None
+    signatures: tuple[Signature, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LiftAsked:
-    """Somebody wants a halt lifted. Without a code only from this host's socket."""
+    """Somebody wants a halt lifted. From elsewhere than this host's socket: on the word of two
+    people where this host names two who may, else with a code of it.
+    """
 
     id: str
     scope: str
@@ -181,6 +194,7 @@ class LiftAsked:
     by: str
     local: bool
     code: str = ""
+    word: Word | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from tradedeck.authority.envelope import Verifier
 from tradedeck.execution.arming import Mode, ceiling_mode
 from tradedeck.guard.core import Core
 from tradedeck.guard.notify import Notifier
+from tradedeck.guard.people import Book
 from tradedeck.guard.process import SEEN, Guard
 from tradedeck.guard.read import ordered
 from tradedeck.guard.records import Records
@@ -34,7 +35,7 @@ from tradedeck.settings import Settings
 
 SOURCE = "guard"
 TELEMETRY_S = 1.0
-_ROWS = ("halts", "lifts", "lifts-to-deliver", "runner")
+_ROWS = ("halts", "lifts", "lifts-to-deliver", "nonces", "runner")
 log: Any = structlog.get_logger(__name__)
 
 
@@ -84,17 +85,18 @@ async def run(settings: Settings, env: Mapping[str, str], *, armed: bool | None 
     ballast = Ballast(home / "run" / f"ballast-{SOURCE}")
     journal = Journal(home / "journals" / f"{SOURCE}.db", clock.now_ns, ballast)
     now = Now(clock.now_ns(), clock.monotonic_ns())
+    host, wait_s = f"{SOURCE}.{settings.runner}", settings.lift_wait_s
     core = Core(
-        rows_of(journal), now, settings.lift_wait_s, lambda at: new_id("kill", at), armed=has_venue
+        rows_of(journal), now, wait_s, lambda at: new_id("kill", at), armed=has_venue, host=host
     )
-    keys = Keys(home / "keys" / "api.pub", f"{SOURCE}.{settings.runner}", journal.get(SEEN) or {})
+    keys = Keys(home / "keys" / "api.pub", host, journal.get(SEEN) or {})
     notifier = Notifier(settings.guard_notify, settings.guard_notify_command, str(home))
     defaults = Policy(
         settings.guard_on_silence,
         *ordered(None, None, settings.guard_cancel_after_s, settings.guard_flatten_after_s),
     )
     records = Records(home / "journals" / f"{settings.runner}.db")
-    guard = Guard(core, journal, clock, records, notifier, keys, defaults)
+    guard = Guard(core, journal, clock, records, notifier, keys, defaults, Book(home))
     if has_venue:
         # What reaches a broker is imported only where it may be used.
         from tradedeck.guard.drill import ROW, Drills
