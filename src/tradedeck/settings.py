@@ -259,6 +259,13 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="A session unused for so long ends.",
     )
+    origin: Text = Field(
+        "",
+        alias="TRADEDECK_ORIGIN",
+        pattern=r"^(|https://[a-zA-Z0-9.-]+(:[0-9]+)?)$",
+        description="Address of the cockpit as people open it, `https://desk.example.org`: for "
+        "passkeys and a provider's sign-in. `http://localhost:…` works without.",
+    )
     step_up_minutes: float = Field(
         5.0,
         alias="TRADEDECK_STEP_UP_MINUTES",

@@ -32,6 +32,8 @@ PUBLIC = {
     ("GET", "/manifest.webmanifest"),
     ("POST", "/api/v1/sessions"),
     ("POST", "/api/v1/sessions/password"),
+    ("POST", "/api/v1/sessions/passkey"),
+    ("POST", "/api/v1/sessions/passkey/start"),
     ("POST", "/api/v1/sessions/invitation"),
     ("GET", "/api/v1/sessions/ways"),
     ("POST", "/api/v1/sessions/second"),

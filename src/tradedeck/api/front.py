@@ -63,7 +63,8 @@ PUBLIC_GET = frozenset(
 PUBLIC_GET_PREFIX = "/assets/"
 # Each counts as an attempt to sign in.
 PUBLIC_POST = frozenset(
-    f"/api/v1/sessions{way}" for way in ("", "/password", "/second", "/invitation")
+    f"/api/v1/sessions{way}"
+    for way in ("", "/password", "/second", "/passkey", "/passkey/start", "/invitation")
 )
 
 # Posts that change nothing: they count as reads.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -307,3 +307,42 @@ class RoleTable(BaseModel):
     roles: dict[str, list[str]]
     without_mfa: list[str]
     mfa_roles: list[str]
+
+
+class PasskeyStart(Wire):
+    """Where somebody wants to sign in."""
+
+    tenant: PersonName = "main"
+
+
+class PasskeyOffer(BaseModel):
+    """`options` for `PublicKeyCredential.parse…OptionsFromJSON`; `challenge` goes back too."""
+
+    challenge: str
+    options: dict[str, Any]
+
+
+class PasskeyAnswer(Wire):
+    """What the browser made of the options: `PublicKeyCredential.toJSON()`."""
+
+    challenge: Secret
+    credential: dict[str, Any]
+
+
+class PasskeyNew(PasskeyAnswer):
+    """A new passkey, and what its owner calls it."""
+
+    name: Label
+
+
+class PasskeyName(Wire):
+    """What its owner calls a passkey."""
+
+    name: Label
+
+
+class PasskeyAdded(BaseModel):
+    """The new passkey; recovery codes where it is the first factor, shown this once."""
+
+    passkey: PasskeyView
+    recovery_codes: list[str]

@@ -191,3 +191,28 @@ def count_passkeys(read: ReadSession, tenant: str) -> dict[str, int]:
 def drop_passkeys(write: WriteSession, user_id: str) -> None:
     """Forget every passkey of an account."""
     write.execute(delete(credentials).where(credentials.c.user == user_id))
+
+
+def passkey(read: ReadSession, credential_id: str) -> Row | None:
+    """The passkey that its authenticator calls so, in hexadecimal."""
+    return read.first(select(credentials).where(credentials.c.credential_id == credential_id))
+
+
+def passkey_known(read: ReadSession, credential_id: str) -> bool:
+    """Whether there is one of that id, anybody's."""
+    return passkey(read, credential_id) is not None
+
+
+def passkey_used(write: WriteSession, identifier: str, count: int, now_ns: int) -> None:
+    """Remember its count and when it was used."""
+    change_passkey(write, identifier, sign_count=count, used_at_ns=now_ns)
+
+
+def change_passkey(write: WriteSession, identifier: str, **values: Any) -> None:
+    """Set columns of one passkey."""
+    write.execute(update(credentials).where(credentials.c.id == identifier).values(values))
+
+
+def drop_passkey(write: WriteSession, identifier: str) -> None:
+    """Forget one passkey."""
+    write.execute(delete(credentials).where(credentials.c.id == identifier))

@@ -50,6 +50,24 @@ def refused_code() -> TradedeckError:
     )
 
 
+def refused_passkey(*, at_sign_in: bool = False) -> TradedeckError:
+    """The one answer to every passkey that did not fit."""
+    return TradedeckError(
+        Code.UNAUTHENTICATED if at_sign_in else Code.FORBIDDEN,
+        "The passkey was not valid here.",
+        hint="Begin again with a passkey that was added under this address.",
+    )
+
+
+def by_passkey(write: WriteSession, row: Row | None, *, visit: Visit, now_ns: int) -> Issued | None:
+    """A session of the account whose passkey answered; None, recorded, where none did."""
+    if row is None:
+        _record(write, None, "passkey not valid", visit, now_ns, how="passkey")
+        return None
+    people.proved(write, row, now_ns)
+    return add_session(write, row, method=Method.PASSKEY, mfa=True, visit=visit, now_ns=now_ns)
+
+
 def by_password(
     write: WriteSession,
     sealer: Sealer,
@@ -126,8 +144,16 @@ def by_second(
     return add_session(write, row, method=Method.PASSWORD, mfa=True, visit=visit, now_ns=now_ns)
 
 
-def _record(write: WriteSession, row: Row | None, why: str, visit: Visit, now_ns: int) -> None:
+def _record(
+    write: WriteSession,
+    row: Row | None,
+    why: str,
+    visit: Visit,
+    now_ns: int,
+    *,
+    how: str = "password",
+) -> None:
     name, role = ("anonymous", "") if row is None else (row["name"], row["role"])
     who = Who(str(name), str(role), "", visit.address)
-    act = Act(Action.SIGN_IN, who, "password", Result.REFUSED, Code.UNAUTHENTICATED.value, why)
+    act = Act(Action.SIGN_IN, who, how, Result.REFUSED, Code.UNAUTHENTICATED.value, why)
     audit.append(write, act, now_ns=now_ns)

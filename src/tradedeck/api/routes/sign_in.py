@@ -23,7 +23,7 @@ router = APIRouter(tags=["identity"])
 @router.get("/sessions/ways")
 async def ways(ctx: Ctx) -> SignInWays:
     """How people sign in here; answered to anybody, because the sign-in page asks."""
-    return SignInWays(password=True, passkey=False, oidc=None)
+    return SignInWays(password=True, passkey=True, oidc=None)
 
 
 @router.post("/sessions", status_code=201)
