@@ -81,6 +81,14 @@ ENGINE = [
         "eng_7",
     ),
     (
+        "ENG-7 what was taken of a bar",
+        "venue/matching.py",
+        "                self._used[symbol] = bar, Decimal(used[1])\n",
+        "                pass\n",
+        "tests/exchange/test_process.py",
+        "stays_taken",
+    ),
+    (
         "ENG-7 resting orders of the runner",
         "runner/state.py",
         "            book.add(Order.from_body(body))\n",
@@ -309,10 +317,10 @@ SHOWN = [
     (
         "INV-10 stale data",
         "runner/conditions.py",
-        "conditions.data_fresh = run is not None and run.fresh",
+        "conditions.data_fresh = run is not None and run.usable(world.clock.now_ns())",
         "conditions.data_fresh = True",
         PROCESSES,
-        "rsk_3",
+        "grew_old",
     ),
     (
         "INV-14 secrets by name",

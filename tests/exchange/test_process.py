@@ -21,7 +21,7 @@ from tests.runner.harness import check_chain, entries, state, until
 from tradedeck.adapters.brokers.paper.client import ExchangeClient
 from tradedeck.kernel.errors import TradedeckError
 from tradedeck.kernel.frames import Unpacker, pack
-from tradedeck.trading.order import Order, OrderType, Side
+from tradedeck.trading.order import Order, OrderType, Side, TimeInForce
 from tradedeck.venue.report import Report, ReportKind
 
 pytestmark = pytest.mark.processes
@@ -174,6 +174,35 @@ def test_eng_7_resting_orders_balance_and_positions_survive(venue: Venue) -> Non
     venue.end()
     venue.start()
     run(after())
+
+
+@pytest.mark.parametrize("next_bar", [False, True])
+def test_eng_7_what_was_taken_of_a_bar_stays_taken(venue: Venue, next_bar: bool) -> None:
+    """A tenth of a volume of 100 is filled once, not once for every start."""
+
+    async def take(name: str, at: int, *, priced: bool) -> list[str]:
+        async with Session(venue) as session:
+            await session.open(model={"volume_share_max": "0.1"})
+            if priced:
+                prices = bar(100, at)
+                prices[7] = 100.0
+                await session.ask("bar", bar=prices)
+            terms: Any = {
+                "type": OrderType.LIMIT,
+                "limit_price": Decimal(101),
+                "tif": TimeInForce.IOC,
+            }
+            answer = await session.ask("place", order=order(name, units=8, **terms))
+            return [r["quantity"] for r in answer["reports"] if r["kind"] == "filled"]
+
+    async def over_a_restart() -> None:
+        assert await take("first", 1, priced=True) == ["8"]
+        venue.end()
+        venue.start()
+        left = ["8"] if next_bar else ["2"]
+        assert await take("second", 2, priced=next_bar) == left
+
+    run(over_a_restart())
 
 
 def test_inv_12_kill_9_between_requests_loses_nothing_answered(venue: Venue) -> None:

@@ -143,8 +143,11 @@ def test_eng_7_a_resting_order_survives_both_and_still_fills(tmp_path: Path) -> 
         r.kill("exchange")
         assert len([n for n in state(r.exchange) if n.startswith("order/")]) == 1
         r.start("exchange", "runner")
-        filled = r.wait("order.filled")
-        assert Decimal(filled[0].body["fill"]["price"]) <= 95
+        filled = r.wait("order.filled")[0].body
+        assert Decimal(filled["fill"]["price"]) <= 95
+        sent = r.entries("order.intent")[0].body["order"]
+        assert filled["order"]["id"] == sent["id"], "its own order came back as a stranger's"
+        assert r.entries("alarm") == []
         r.kill("runner", signal.SIGTERM)
         assert check_books(r.journal, r.exchange) == (1, 1)
 
@@ -370,23 +373,67 @@ def test_inv_12_boots_from_the_last_good_copy(tmp_path: Path) -> None:
         check_chain(r.journal)
 
 
+LIVE_FAST = PAPER | {"LIVE_FILE_REFRESH_MS": "50", "LIVE_FILE_STALE_MS": "1500"}
+
+
+def live(home: Path, traders: list[dict[str, Any]], **more: Any) -> tuple[Path, dict[str, Any]]:
+    """A document whose feed tails a file of frames, and that file."""
+    frames = home / "frames.jsonl"
+    frames.write_text("")
+    wanted = document(traders, source=str(frames), kind="live_file", loop=False, **more)
+    del wanted["feeds"][0]["speed"], wanted["feeds"][0]["loop"]
+    return frames, wanted
+
+
+def tick(frames: Path, close: float) -> None:
+    """One frame that closes now."""
+    at = time.time_ns() - 60_000_000_000
+    with frames.open("a") as out:
+        out.write(
+            f'{{"instrument":"AAA","time":{at},"open":{close},"high":{close},'
+            f'"low":{close},"close":{close}}}\n'
+        )
+
+
+PYRAMID = """
+from decimal import Decimal
+
+from tradedeck.strategies.interface import Meta, Strategy
+from tradedeck.trading.order import OrderType, Side
+from tradedeck.trading.signal import OrderRequest, Signal
+
+
+class Pyramid(Strategy):
+    meta = Meta("pyramid", "Pyramid", "Adds to its position at a fill.")
+
+    def on_bar(self, bar):
+        return Signal(1.0) if self.context.position == 0 else None
+
+    def on_fill(self, fill):
+        return OrderRequest(Side.BUY, Decimal(1), OrderType.MARKET)
+"""
+
+
+def test_inv_10_a_price_that_grew_old_while_a_fill_was_awaited_is_not_traded_on(
+    tmp_path: Path,
+) -> None:
+    """The fill of a slow venue comes when the bar that caused the order is too old already."""
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / "strategies" / "pyramid.py").write_text(PYRAMID)
+    slow = {"latency_ms": 2_000}
+    frames, wanted = live(tmp_path, [trader("one", "AAA", "pyramid")], exchange=slow)
+    with rig(tmp_path, wanted, LIVE_FAST) as r:
+        until(lambda: (tick(frames, 100), r.entries("order.intent"))[1], "an order")
+        assert r.wait("order.denied")[0].body["reason"] == "DATA_STALE"
+
+
 def test_rsk_3_live_file_goes_stale_and_comes_back(tmp_path: Path) -> None:
     """Entries stop while the source is silent, by the breaker; a fresh frame resets it."""
-    frames = tmp_path / "frames.jsonl"
-    frames.write_text("")
-    wanted = document([CROSS], source=str(frames), kind="live_file", loop=False)
-    del wanted["feeds"][0]["speed"], wanted["feeds"][0]["loop"]
-    fast = PAPER | {"LIVE_FILE_REFRESH_MS": "50", "LIVE_FILE_STALE_MS": "1500"}
+    frames, wanted = live(tmp_path, [CROSS])
     stream = iter(wave(4000, period=6))
 
     def frame() -> None:
-        close = next(stream)
-        at = time.time_ns() - 60_000_000_000
-        with frames.open("a") as out:
-            out.write(
-                f'{{"instrument":"AAA","time":{at},"open":{close},"high":{close},'
-                f'"low":{close},"close":{close}}}\n'
-            )
+        tick(frames, next(stream))
 
     def feed(kind: str, **where: str) -> None:
         def found() -> bool:
@@ -395,7 +442,7 @@ def test_rsk_3_live_file_goes_stale_and_comes_back(tmp_path: Path) -> None:
 
         until(found, f"{kind} {where}")
 
-    with rig(tmp_path, wanted, fast) as r:
+    with rig(tmp_path, wanted, LIVE_FAST) as r:
         feed("order.filled")
         r.wait("breaker.tripped", lambda b: b["breaker"] == "stale_checks")
         feed("breaker.reset")

@@ -33,7 +33,7 @@ _KINDS = {
     ReportKind.REPLACED: Kind.EXCH_REPLACE,
 }
 _REPORTS = frozenset(kind.value for kind in _KINDS.values())
-_STATE = ("account/", "position/", "order/", "bar/")
+_STATE = ("account/", "position/", "order/", "bar/", "used/")
 _INFINITE = float("inf")
 BARS_KEPT_EVERY_NS = 1_000_000_000  # a restart may price from a bar that old, no older
 

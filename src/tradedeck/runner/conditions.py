@@ -24,7 +24,7 @@ def observe(world: World, trader: Trader, bar: Bar) -> None:
     )
     conditions.breaker = "" if breaker is None else breaker.breaker.value
     run = world.feeds.get(plan.feed)
-    conditions.data_fresh = run is not None and run.fresh
+    conditions.data_fresh = run is not None and run.usable(world.clock.now_ns())
     conditions.session_open = not plan.session_gate or world.calendar(
         slot.instrument.calendar
     ).open_to(bar.end_ns)

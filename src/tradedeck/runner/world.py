@@ -140,6 +140,14 @@ class FeedRun:
     lap: int = 0
     fresh: bool = True
 
+    def usable(self, now_ns: int) -> bool:
+        """Whether its prices may be traded on at this moment: a live feed is asked anew, because a
+        bar grows old while an answer to it is on its way.
+        """
+        if not self.fresh or self.feed.data_mode is DataMode.REPLAY:
+            return self.fresh
+        return self.feed.status(now_ns).state in (FeedState.RUNNING, FeedState.PAUSED)
+
 
 @dataclass(slots=True)
 class Account:

@@ -61,10 +61,11 @@ class PaperVenue:
         self.positions: dict[tuple[str, str], Position] = {}
         self.working: dict[str, dict[str, Working]] = {}
         self.seq = 0
-        # What `changes` has to tell of, by the keys of the three registers.
+        # What `changes` has to tell of, by the keys of each register.
         self._opened: set[str] = set()
         self._moved: set[tuple[str, str]] = set()
         self._worked: set[tuple[str, str]] = set()
+        self._spent: set[str] = set()
 
     def open_account(
         self, account: str, currency: str, balance: Decimal, model: ExchangeModel
@@ -249,6 +250,7 @@ class PaperVenue:
         capped = order.reduce_only and available < entry.left and available == self._held(order)
         if self._bounded and bar.volume:
             self._used[order.instrument] = bar, self._used_of(bar) + available
+            self._spent.add(order.instrument)
         reports = [self._book(entry, available, price, bar.end_ns, liquidity)]
         if capped:
             self._end(entry, ReportKind.CANCELLED, "REDUCE_DONE", bar.end_ns, reports)
@@ -435,22 +437,9 @@ class PaperVenue:
     ) -> Report:
         self.seq += 1
         return Report(
-            self.seq,
-            kind,
-            order.client_id,
-            order.account,
-            order.instrument,
-            order.client_id,
-            time_ns,
-            quantity,
-            price,
-            fee,
-            signed,
-            done,
-            reason,
-            None,
-            liquidity,
-        )
+            self.seq, kind, order.client_id, order.account, order.instrument, order.client_id,
+            time_ns, quantity, price, fee, signed, done, reason, None, liquidity,
+        )  # fmt: skip
 
     def last_bars(self) -> dict[str, Bar]:
         """The bar the venue last saw of each instrument."""
@@ -474,7 +463,10 @@ class PaperVenue:
             if entry is not None:
                 entry.kept = True
             rows[f"order/{symbol}/{client_id}"] = None if entry is None else entry.to_row()
-        for changed in (self._opened, self._moved, self._worked):
+        for symbol in self._spent:
+            bar, units = self._used[symbol]
+            rows[f"used/{symbol}"] = [bar.end_ns, decimal_text(units)]
+        for changed in (self._opened, self._moved, self._worked, self._spent):
             changed.clear()
         return rows
 
@@ -498,3 +490,7 @@ class PaperVenue:
                 self.working.setdefault(order.instrument, {})[order.client_id] = entry
             elif kind == "bar":
                 self._bars[rest] = Bar(*row)
+        for symbol, bar in self._bars.items():  # what was taken from a bar's volume stays taken
+            used = rows.get(f"used/{symbol}")
+            if used is not None and used[0] == bar.end_ns:
+                self._used[symbol] = bar, Decimal(used[1])
