@@ -3,6 +3,7 @@
 import { useSyncExternalStore } from "react";
 import { problemOf, send } from "./http";
 import { tapEvents } from "./live";
+import { withStepUp } from "./stepUp";
 import type { LiveEvent, Problem, Receipt } from "./types";
 
 export type ActPhase = "pending" | "accepted" | "confirmed" | "refused" | "silent";
@@ -35,36 +36,6 @@ export const isOutcomeOf: Confirm = (event, receipt) => event.kind === "command.
 export const isApplied: Confirm = (event, receipt) =>
   (event.kind === "config.applied" || event.kind === "config.refused") && typeof event.body.generation === "number" && receipt?.generation != null && event.body.generation >= receipt.generation;
 const whichever: Confirm = (event, receipt) => isOutcomeOf(event, receipt) || isApplied(event, receipt);
-
-/* Some acts need a one-time code of the host. The page asks for it only when the API says so. */
-export interface StepUpQuestion { label: string; detail: string; again: boolean; answer: (code: string | null) => void }
-let question: StepUpQuestion | null = null;
-const questionListeners = new Set<() => void>();
-function ask(next: StepUpQuestion | null) {
-  question = next;
-  questionListeners.forEach((listener) => listener());
-}
-export const useStepUp = (): StepUpQuestion | null =>
-  useSyncExternalStore((listener) => {
-    questionListeners.add(listener);
-    return () => void questionListeners.delete(listener);
-  }, () => question);
-
-async function withStepUp(label: string, run: ActRequest["run"]): Promise<Receipt> {
-  let code: string | undefined;
-  for (;;) {
-    try {
-      return await run(code);
-    } catch (error) {
-      const problem = problemOf(error);
-      if (problem.code !== "STEP_UP_REQUIRED" || question) throw error;
-      const given = await new Promise<string | null>((resolve) => ask({ label, detail: problem.detail ?? "", again: code !== undefined, answer: resolve }));
-      ask(null);
-      if (given === null) throw error;
-      code = given;
-    }
-  }
-}
 
 /** Sends one act and follows it to its end. Resolves with its last phase. */
 export async function perform({ label, run, confirm = whichever, timeoutMs = 10_000, confirmedBy }: ActRequest): Promise<Act> {

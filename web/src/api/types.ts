@@ -29,6 +29,8 @@ export interface Problem {
   detail?: string;
   hint?: string;
   errors?: { path: string; reason: string }[];
+  /** With STEP_UP_REQUIRED: how this person may step up. */
+  ways?: string[];
 }
 
 export type Session = Schemas["SessionView"];

@@ -1,11 +1,13 @@
 import type { ReactNode } from "react";
 import type { UseQueryResult } from "@tanstack/react-query";
 import { problemOf } from "~/api/http";
+import { proveNow } from "~/api/stepUp";
 import { cx } from "~/lib/cx";
 import { duration } from "~/lib/format";
 import { usePrefs } from "~/lib/prefs";
 import { clock } from "~/lib/time";
 import { Failure, SkeletonRows } from "~/ui/Bits";
+import { Button } from "~/ui/Button";
 import { Mark } from "~/ui/Mark";
 import { useFreshness } from "./hooks";
 
@@ -52,7 +54,9 @@ export function QueryPanel<T>({ query, deadlineMs, skeleton, children, title, no
       </header>
       <div className="panel-body">
         {failed && problem
-          ? <Failure title={problem.title} detail={problem.detail} hint={problem.hint} code={problem.code} onRetry={() => void query.refetch()} />
+          ? <Failure title={problem.title} detail={problem.detail} hint={problem.hint} code={problem.code} onRetry={() => void query.refetch()}>
+              {problem.ways && problem.ways.length > 0 && <Button small look="primary" onClick={() => void proveNow("Read this", problem.detail ?? "", problem.ways ?? []).then((proven) => proven && query.refetch())}>Show that it is you</Button>}
+            </Failure>
           : query.data === undefined ? (skeleton ?? <SkeletonRows />) : children(query.data)}
       </div>
     </section>

@@ -1,9 +1,11 @@
 import { lazy, Suspense, useEffect, type ReactNode } from "react";
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { whenUnauthorised } from "~/api/http";
+import { identityQueries } from "~/api/identity";
 import { forgetGap, startLive, useConnection, useGap } from "~/api/live";
 import { haltLook, look } from "~/api/states";
+import { proveNow, useStepUp } from "~/api/stepUp";
 import { plural } from "~/lib/format";
 import { usePrefs } from "~/lib/prefs";
 import { clock, moment } from "~/lib/time";
@@ -13,15 +15,15 @@ import { Icon, type IconName } from "~/ui/Icon";
 import { Mark } from "~/ui/Mark";
 import { Menu } from "~/ui/Menu";
 import { ActTray } from "./ActTray";
-import { useStatus, useStatusPart } from "./hooks";
+import { useSession, useStatus, useStatusPart } from "./hooks";
 import { closeDialog, openDialog, openKill, useDialog } from "./shell";
 import { places, useShortcuts, type Place } from "./shortcuts";
 import { KillButton, StatusRail } from "./StatusRail";
-import { StepUp } from "./StepUp";
 import { Tour } from "./Tour";
 
 const KillPanel = lazy(() => import("./KillPanel").then((module) => ({ default: module.KillPanel })));
 const Palette = lazy(() => import("./Palette").then((module) => ({ default: module.Palette })));
+const StepUp = lazy(() => import("./StepUp").then((module) => ({ default: module.StepUp })));
 const Help = lazy(() => import("./Help").then((module) => ({ default: module.Help })));
 
 const groups: { heading: string | null; items: Place[] }[] = [
@@ -75,6 +77,9 @@ function Notices() {
   const now = useNow();
   const halts = useStatusPart((status) => status.halts);
   const unreachable = useStatus().isError;
+  const session = useSession();
+  const client = useQueryClient();
+  const me = useQuery({ ...identityQueries.me(), enabled: session?.needs_mfa === true }).data;
   return (
     <div role="status" aria-live="polite">
       {(connection.state === "down" || unreachable) && (
@@ -82,6 +87,12 @@ function Notices() {
       )}
       {gap && (
         <div className="notice"><Mark shape="question" tone="unknown" /><b>{plural(gap.to - gap.from + 1, "event")} could not be replayed</b><span className="text-muted">Numbers {gap.from} to {gap.to}. Figures were read again from snapshots; the timeline has a hole there.</span><Button small look="quiet" className="ml-auto" onClick={forgetGap}>Understood</Button></div>
+      )}
+      {session?.needs_mfa && (
+        <div className="notice">
+          <Mark shape="hollow" tone="warn" /><b>Signed in without your second factor</b><span className="text-muted">You can look and stop. Everything else of the role {session.role} asks for it.</span>
+          <Button small look="quiet" className="ml-auto" onClick={() => void proveNow("Sign-in", `The role ${session.role} needs a second factor.`, me?.step_up_ways ?? ["host"]).then(async (proven) => { if (proven) await client.invalidateQueries(); })}>Show it now</Button>
+        </div>
       )}
       {halts?.map((halt) => (
         <div className="notice" key={halt.scope + halt.level}>
@@ -111,6 +122,7 @@ function Live({ children }: { children: ReactNode }) {
 export function Shell() {
   const navigate = useNavigate();
   const dialog = useDialog();
+  const question = useStepUp();
   const path = useRouterState({ select: (state) => state.location.pathname });
   useShortcuts({ go: (to) => void navigate({ to }), palette: () => openDialog({ name: "palette" }), help: () => openDialog({ name: "help" }), kill: () => openKill() });
   useEffect(() => {
@@ -130,9 +142,9 @@ export function Shell() {
         </div>
         <PhoneBar />
         <ActTray />
-        <StepUp />
         <Tour />
         <Suspense fallback={null}>
+          {question && <StepUp />}
           {dialog?.name === "kill" && <KillPanel initialScope={dialog.scope} onClose={closeDialog} />}
           {dialog?.name === "palette" && <Palette onClose={closeDialog} />}
           {dialog?.name === "help" && <Help onClose={closeDialog} />}

@@ -16,6 +16,9 @@ export function useMay(needed: Role): string | null {
   return lacks(useSession()?.role, needed);
 }
 
+/** Whether this session may now: what it may not is not asked for behind its back. */
+export const useHolds = (permission: string): boolean => useSession()?.permissions?.includes(permission) ?? false;
+
 export interface Freshness { ageMs: number | null; stale: boolean; since: number | null }
 /** As long as the stream is open and nothing invalidated the data, it is as true as the last status. */
 export function useFreshness(query: Pick<UseQueryResult, "dataUpdatedAt" | "isStale" | "isError">, deadlineMs = 10_000): Freshness {

@@ -2,6 +2,7 @@ import { describe as suite, expect, it } from "vitest";
 import { look, orderLook } from "~/api/states";
 import { latencyMs, slippageBp } from "./execution";
 import { match, type Entry } from "./Palette";
+import { offered } from "./ways";
 import { actWords, collapse, describe } from "./timeline";
 
 suite("words", () => {
@@ -15,6 +16,10 @@ suite("words", () => {
   it("say a repeated denial once, with its count", () => {
     const item = (key: string, trader: string) => ({ key, at: "", shape: "diamond" as const, tone: "warn" as const, title: "Denied: Halt paused", detail: "", trader });
     expect(collapse([item("3", "a"), item("2", "b"), item("1", "a")]).map((each) => `${each.trader} ${each.title}`)).toEqual(["a Denied: Halt paused ×2", "b Denied: Halt paused"]);
+  });
+  it("offer what a person has, a passkey only where the browser can", () => {
+    expect(offered(["host", "recovery", "totp", "passkey"], { passkey: true })).toEqual(["passkey", "totp", "recovery", "host"]);
+    expect(offered(["host", "passkey"], { passkey: false })).toEqual(["host"]);
   });
   it("say acts of the audit without their domain", () => expect(actWords("runner:trader:pause")).toBe("Trader pause"));
 });

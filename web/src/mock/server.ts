@@ -1,10 +1,11 @@
 /* The API of contract, answered from the world in the browser. Failures are sentinel inputs:
-   token `used`/`expired`, trader id or reason `fail`, strategy parameter 13, log search `boom`. */
+   token `used`, trader id or reason `fail`, strategy parameter 13, log search `boom`. */
 import type { AuditRecord, BacktestRequest, BacktestResult, ConfigChange, DesiredDocument, Execution, LogLine, Metric, Receipt, RegimeSeries, Schemas, TraderPreview, TraderSpec } from "~/api/types";
 import { isNoteworthy } from "~/api/live";
 import { workingOrder } from "~/api/states";
 import { infer } from "~/forms/DocumentForm";
 import { catalogue } from "./catalogue";
+import { installPeople } from "./people";
 import { barsOf, days } from "./prices";
 import { installRisk } from "./risk";
 import { installStop } from "./stop";
@@ -153,12 +154,11 @@ const patchTrader = (id: string, change: Partial<TraderSpec>, reason: string) =>
 on("POST", "/sessions", async ({ body }) => {
   await wait(300);
   const token = str(body.token);
-  if (token === "used") return problem(409, "LINK_USED", "This link was already used", "Each sign-in link works once.");
-  if (token === "expired" || token === "") return problem(410, "LINK_EXPIRED", "This link has expired", "Sign-in links are valid for 15 minutes.");
+  if (token === "used" || token === "") return problem(401, "UNAUTHENTICATED", "Sign in first", "The sign-in link was not valid: it was used before, or 15 minutes have passed.", { hint: "Run `tradedeck token link` on the host for a fresh one." });
   signedIn = true;
   return json({ actor: "A. Operator", role: "admin", expires_at: new Date(Date.now() + 4.32e7).toISOString() }, 201);
 });
-on("GET", "/session", () => json({ actor: "A. Operator", role: new URLSearchParams(location.search).get("role") ?? "admin", kind: "session" }));
+installPeople({ on, json, problem, enter: () => { signedIn = true; } });
 on("DELETE", "/session", () => { signedIn = false; return json({}); });
 on("GET", "/status", () => json(world.status()));
 on("GET", "/health/components", () => items([
@@ -411,7 +411,7 @@ export async function mockFetch(input: string, init: RequestInit = {}): Promise<
   if (!frozen) await wait(8);
   const path = decodeURIComponent(url.pathname.replace(/^\/api\/v1/u, ""));
   const method = init.method ?? "GET";
-  if (!signedIn && path !== "/sessions") return problem(401, "UNAUTHENTICATED", "Sign in first", "No valid session.");
+  if (!signedIn && !path.startsWith("/sessions")) return problem(401, "UNAUTHENTICATED", "Sign in first", "No valid session.");
   for (const route of routes) {
     const found = route.method === method ? route.pattern.exec(path) : null;
     if (!found) continue;

@@ -5,7 +5,7 @@ import { acknowledge } from "~/api/acts";
 import { useConnection, useEvents } from "~/api/live";
 import { queries } from "~/api/queries";
 import type { AccountStatus, Alert, AuditRecord, EquityPoint, LiveEvent, Regime, RegimeSeries, Status } from "~/api/types";
-import { useMay, useStatus } from "~/components/hooks";
+import { useHolds, useMay, useStatus } from "~/components/hooks";
 import { closestFirst, limitName, usedRatio, usedText } from "~/components/headroom";
 import { Panel, QueryPanel } from "~/components/Panel";
 import { actWords } from "~/components/timeline";
@@ -117,7 +117,7 @@ function Equity({ status, account }: { status: Status; account: AccountStatus })
   const metrics = useQuery(queries.accountPerformance(account.id)).data?.metrics;
   const events = useEvents();
   const alerts = useQuery(queries.alerts()).data;
-  const audit = useQuery(queries.audit()).data;
+  const audit = useQuery({ ...queries.audit(), enabled: useHolds("audit.read") }).data;
   const points = query.data?.points;
   const execution = useQuery(queries.execution(account.id)).data;
   const regime = useQuery(queries.regime(account.id)).data;
@@ -348,7 +348,7 @@ const auditItem = (record: AuditRecord): TimelineItem => ({ key: `a${record.seq}
 function Recent() {
   const events = useEvents();
   const history = useQuery(queries.history()).data;
-  const audit = useQuery(queries.audit()).data;
+  const audit = useQuery({ ...queries.audit(), enabled: useHolds("audit.read") }).data;
   const items = useMemo(() => {
     const newest = events[0]?.seq ?? 0, oldest = events.at(-1)?.seq ?? Infinity;
     const before = (history ?? []).filter((event) => event.seq < oldest || event.seq > newest);

@@ -1,16 +1,29 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useQueryClient } from "@tanstack/react-query";
-import { problemOf, send } from "~/api/http";
+import { problemOf } from "~/api/http";
+import { byLink, byPassword, bySecond, isSession, type SecondNeeded } from "~/api/identity";
 import type { Problem, Session } from "~/api/types";
+import { Proof, Refusal } from "~/components/Proof";
 import { Logo } from "~/components/StatusRail";
+import { Field } from "~/ui/Bits";
 import { Button } from "~/ui/Button";
-import { Mark } from "~/ui/Mark";
-
-const Command = ({ children }: { children: string }) => <code className="code mt-1 block rounded-md border border-line bg-bg px-3 py-2 select-all">{children}</code>;
+import { Command } from "~/ui/Command";
 
 /** Where to go after signing in: only a path of this page, never another site. */
 export const safeNext = (next: string | undefined): string => (next && /^\/(?![/\\])/u.test(next) && !next.startsWith("/sign-in") ? next : "/");
+
+/** The secret of a pasted link, or what was pasted. */
+export function secretOf(pasted: string): string {
+  const value = pasted.trim();
+  try {
+    return new URL(value).searchParams.get("token") ?? value;
+  } catch {
+    return value; // Not an address: the bare secret.
+  }
+}
+
+type Step = { name: "start" } | { name: "link" } | { name: "second"; asked: SecondNeeded };
 
 export function SignIn() {
   const { next } = useSearch({ from: "/sign-in" });
@@ -18,23 +31,23 @@ export function SignIn() {
   const [token] = useState(() => new URLSearchParams(location.search).get("token"));
   const navigate = useNavigate();
   const client = useQueryClient();
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const [typed, setTyped] = useState("");
-  const [busy, setBusy] = useState(Boolean(token));
+  const [step, setStep] = useState<Step>(token ? { name: "link" } : { name: "start" });
+  const [linkProblem, setLinkProblem] = useState<Problem | null>(null);
   const exchanged = useRef<string | null>(null);
 
-  const exchange = async (value: string) => {
-    setBusy(true);
-    setProblem(null);
+  const enter = async (session: Session) => {
+    client.clear();
+    if (session.role) client.setQueryData(["session"], session);
+    await navigate({ to: safeNext(next), replace: true });
+  };
+  const exchange = async (secret: string) => {
+    setStep({ name: "link" });
+    setLinkProblem(null);
     try {
-      const session = await send<Session>("/sessions", { body: { token: value }, quiet401: true });
-      client.clear();
-      if (session.role) client.setQueryData(["session"], session);
-      await navigate({ to: safeNext(next), replace: true });
+      await enter(await byLink(secret));
     } catch (error) {
-      setProblem(problemOf(error));
-    } finally {
-      setBusy(false);
+      setLinkProblem(problemOf(error));
+      setStep({ name: "start" });
     }
   };
   useEffect(() => {
@@ -47,44 +60,86 @@ export function SignIn() {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- exchange is made anew on each render; the token alone decides.
   }, [token]);
 
-  const pasted = () => {
-    const value = typed.trim();
-    try {
-      return new URL(value).searchParams.get("token") ?? value;
-    } catch {
-      return value;
-    }
-  };
-  const used = problem?.code.includes("USED");
-  const expired = problem?.code.includes("EXPIRED");
+  if (step.name === "link") {
+    return <Gate title="Signing in"><p className="pt-1 text-muted" role="status">Exchanging your link for a session.</p></Gate>;
+  }
+  if (step.name === "second") {
+    return (
+      <Gate title="Second factor">
+        <p className="pt-1 pb-5 text-muted">The password was right. Your account asks for one thing more.</p>
+        <Proof
+          ways={step.asked.ways} submit="Sign in" leave={<Button look="quiet" className="mr-auto -ml-2" onClick={() => setStep({ name: "start" })}>Back</Button>}
+          onCode={async (way, code) => enter(await bySecond(step.asked.challenge, way, code))}
+        />
+      </Gate>
+    );
+  }
   return (
-    <main className="grid min-h-dvh place-items-center p-4">
-      <div className="w-full max-w-[400px]">
+    <Gate title="Sign in">
+      <ByPassword onSession={enter} onAsked={(asked) => setStep({ name: "second", asked })} />
+      <ByLink problem={linkProblem} onLink={(pasted) => void exchange(secretOf(pasted))} />
+    </Gate>
+  );
+}
+
+/** The one column that everything before the deck stands in. */
+export function Gate({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <main className="gate grid min-h-dvh justify-center content-start px-4 pt-[max(32px,16dvh)] pb-8">
+      <div className="w-[min(360px,calc(100vw-32px))]">
         <p className="flex items-center gap-2 pb-6 text-15 font-semibold"><Logo />Tradedeck</p>
-        {busy ? (
-          <div role="status"><h1 className="text-22 font-semibold">Signing in</h1><p className="pt-1 text-muted">Exchanging your link for a session.</p></div>
-        ) : (
-          <>
-            <h1 className="text-22 font-semibold">
-              {problem ? (used ? "This link was already used" : expired ? "This link has expired" : problem.status === 0 ? "The deck does not answer" : "This link does not work") : "Sign in"}
-            </h1>
-            <p className="pt-1 text-muted">
-              {problem
-                ? used ? "Each link works once. If it was not you who used it, make a new one and look at the sessions in the audit."
-                  : expired ? "Links are valid for 15 minutes."
-                  : problem.status === 0 ? "Nothing answered at this address. Is the deck still running on the host?" : (problem.detail ?? problem.title)
-                : "Open the sign-in link that the deck printed when it started, or make a new one on the host:"}
-            </p>
-            {problem && problem.status !== 0 && <p className="state pt-4 text-12"><Mark shape="dash" tone="muted" />Make a new one on the host:</p>}
-            <div className="pt-2"><Command>{problem?.status === 0 ? "tradedeck up" : "tradedeck token link"}</Command></div>
-            <form className="flex gap-2 pt-4" onSubmit={(event) => { event.preventDefault(); if (typed.trim()) void exchange(pasted()); }}>
-              <input className="input" aria-label="Sign-in link or token" placeholder="Or paste the link here" value={typed} autoComplete="off" spellCheck={false} onChange={(event) => setTyped(event.target.value)} />
-              <Button type="submit" look="primary" blocked={typed.trim() ? null : "Paste the link first."}>Sign in</Button>
-            </form>
-            {problem && <p className="code pt-4 text-faint">{problem.code}</p>}
-          </>
-        )}
+        <h1 className="text-22 font-semibold">{title}</h1>
+        {children}
       </div>
     </main>
+  );
+}
+
+function ByPassword({ onSession, onAsked }: { onSession: (session: Session) => Promise<void>; onAsked: (asked: SecondNeeded) => void }) {
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const field = useRef<HTMLInputElement>(null);
+  const missing = !name.trim() ? "Enter your name first." : !password ? "Enter your password first." : null;
+  const submit = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      const answer = await byPassword(name, password);
+      if (isSession(answer)) await onSession(answer);
+      else onAsked(answer);
+    } catch (error) {
+      setProblem(problemOf(error));
+      setPassword("");
+      setBusy(false);
+      field.current?.focus();
+    }
+  };
+  return (
+    <form className="flex flex-col gap-4 pt-5" onSubmit={(event) => { event.preventDefault(); if (!missing && !busy) void submit(); }}>
+      <Field label="Name" htmlFor="name"><input id="name" className="input" autoComplete="username" autoCapitalize="none" spellCheck={false} autoFocus maxLength={100} value={name} onChange={(event) => setName(event.target.value)} /></Field>
+      <Field label="Password" htmlFor="password"><input ref={field} id="password" type="password" className="input" autoComplete="current-password" maxLength={1024} aria-invalid={problem?.status === 401 || undefined} value={password} onChange={(event) => setPassword(event.target.value)} /></Field>
+      {problem && <Refusal problem={problem} />}
+      <Button type="submit" look="primary" pending={busy} blocked={missing}>{busy ? "Checking" : "Sign in"}</Button>
+    </form>
+  );
+}
+
+/** A link of the host signs in whoever has none of the rest, the first admin among them. */
+function ByLink({ problem, onLink }: { problem: Problem | null; onLink: (pasted: string) => void }) {
+  const [typed, setTyped] = useState("");
+  return (
+    <section aria-labelledby="by-link" className="mt-8 border-t border-line pt-4">
+      <h2 id="by-link" className="text-13 font-semibold">Without a password</h2>
+      <div className="flex flex-col gap-3 pt-1">
+        {problem ? <Refusal problem={problem} /> : <p className="text-12 text-muted">The host prints a link that signs you in once, for 15 minutes:</p>}
+        <Command>{problem?.status === 0 ? "tradedeck up" : "tradedeck token link"}</Command>
+        <form className="flex gap-2" onSubmit={(event) => { event.preventDefault(); if (typed.trim()) onLink(typed); }}>
+          <input className="input" aria-label="Sign-in link or token" placeholder="Paste the link here" value={typed} autoComplete="off" spellCheck={false} onChange={(event) => setTyped(event.target.value)} />
+          <Button type="submit" blocked={typed.trim() ? null : "Paste the link first."}>Use the link</Button>
+        </form>
+      </div>
+    </section>
   );
 }

@@ -3,12 +3,16 @@ import { marksOf } from "./CommandCenter";
 import { ended } from "./Audit";
 import { fieldPath } from "./Configuration";
 import { sampleText, samples } from "./Operations";
-import { safeNext } from "./SignIn";
+import { safeNext, secretOf } from "./SignIn";
 
 describe("pages", () => {
   it("go only to own paths after signing in", () => {
     expect(safeNext("/traders?q=x")).toBe("/traders?q=x");
     for (const evil of ["https://evil.example", "//evil.example", "/\\evil.example", "/sign-in?token=x", undefined]) expect(safeNext(evil)).toBe("/");
+  });
+  it("take the secret out of a pasted link, or what was pasted", () => {
+    expect(secretOf(" http://127.0.0.1:8787/sign-in?token=tdl_x ")).toBe("tdl_x");
+    expect(secretOf("tdl_y\n")).toBe("tdl_y");
   });
   it("put an act of the wall clock on the trading axis", () => {
     const points = [0, 1, 2].map((n) => ({ time: `2008-10-0${n + 1}T00:00:00Z`, at: `2026-11-20T14:00:0${n}Z`, equity: 1, drawdown: 0, balance: 1 }));
