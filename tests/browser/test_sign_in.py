@@ -134,3 +134,33 @@ def test_sec_2_whoever_came_by_link_looks_and_stops_and_steps_up_for_the_rest(
     expect(page.get_by_text("Signed in without your second factor")).to_have_count(0)
     assert done(page.request.get("/api/v1/session"))["stepped_up_until"] is not None
     refused_on_purpose(complaints, 403)
+
+
+def test_sec_1_an_invitation_makes_an_account_and_leaves_the_address(
+    deck: Deck, new_page: NewPage, axe: str, complaints: list[str]
+) -> None:
+    inviter = arrive(deck, new_page, new_name("ingrid"), "admin")
+    enrol(inviter)
+    name = new_name("nils")
+    made = done(send(inviter, "/invitations", {"name": name, "role": "operator"}))
+    page = new_page(anonymous=True, reduced_motion="reduce")
+    page.goto(made["path"])
+    expect(page.get_by_label("How you are called")).to_be_focused()
+    assert made["token"] not in kept_in(page)
+    assert both_themes(page, axe) == []
+    page.keyboard.type("Nils Berg")
+    page.get_by_label("Password", exact=True).fill("password")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("shorter than 15 characters")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator(".rail")).to_contain_text(name)
+    assert done(page.request.get("/api/v1/me"))["display_name"] == "Nils Berg"
+
+    late = new_page(anonymous=True)
+    late.goto(made["path"])
+    late.get_by_label("How you are called").fill("Somebody else")
+    late.get_by_label("Password", exact=True).fill(PASSWORD)
+    late.keyboard.press("Enter")
+    expect(late.get_by_role("alert")).to_contain_text("not valid")
+    refused_on_purpose(complaints, 401, 404, 409, 422)

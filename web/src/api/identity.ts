@@ -25,5 +25,7 @@ export const byLink = (token: string) => send<Session>("/sessions", { body: { to
 export const byPassword = (name: string, password: string) =>
   send<Session | SecondNeeded>("/sessions/password", { body: { name: name.trim().toLowerCase(), password }, quiet401: true });
 export const bySecond = (challenge: string, way: Way, code: string) => send<Session>("/sessions/second", { body: { challenge, way, code: code.trim() }, quiet401: true });
+export const byInvitation = (token: string, display_name: string, password: string) =>
+  send<Session>("/sessions/invitation", { body: { token, display_name: display_name.trim(), password }, quiet401: true });
 export const isSession = (answer: Session | SecondNeeded): answer is Session => !("challenge" in answer);
 export const stepUp = (way: Way, code: string) => send<Session>("/session/step-up", { body: { way, code: code.trim() } });

@@ -110,7 +110,8 @@ function Live({ children }: { children: ReactNode }) {
   const navigate = useNavigate();
   const ready = useStatus().data !== undefined;
   useEffect(() => {
-    const toSignIn = () => void navigate({ to: "/sign-in", search: { next: location.pathname + location.search } });
+    // Several reads are refused at once; only the first of them knows where the person was.
+    const toSignIn = () => void (location.pathname === "/sign-in" || navigate({ to: "/sign-in", search: { next: location.pathname + location.search } }));
     whenUnauthorised(toSignIn);
     if (!ready) return undefined;
     const from = client.getQueryData<{ last_seq: number }>(["status"])?.last_seq ?? 0;

@@ -33,6 +33,7 @@ export function installPeople({ on, json, problem, enter }: Kit) {
     return text(body.name) === "second" ? json({ challenge: "tdc_mock", ways: ["totp", "recovery"] }, 202) : opened();
   });
   on("POST", "/sessions/second", ({ body }) => (text(body.code) === "000000" ? wrong() : opened()));
+  on("POST", "/sessions/invitation", ({ body }) => (text(body.token) === "used" ? problem(401, "UNAUTHENTICATED", "Sign in first", "The invitation was not valid: it was used, revoked, or has expired.", { hint: "Ask an admin for another one." }) : text(body.password).length < 15 ? problem(422, "INVALID", "Not valid", "The password was shorter than 15 characters.") : opened()));
   on("POST", "/session/step-up", ({ body }) => {
     if (text(body.code) === "000000") return wrong();
     prove();

@@ -9,6 +9,7 @@ import { Logo } from "~/components/StatusRail";
 import { Field } from "~/ui/Bits";
 import { Button } from "~/ui/Button";
 import { Command } from "~/ui/Command";
+import { Invitation } from "./Invitation";
 
 /** Where to go after signing in: only a path of this page, never another site. */
 export const safeNext = (next: string | undefined): string => (next && /^\/(?![/\\])/u.test(next) && !next.startsWith("/sign-in") ? next : "/");
@@ -29,6 +30,7 @@ export function SignIn() {
   const { next } = useSearch({ from: "/sign-in" });
   // Read raw: the router would parse a token that looks like a number into one.
   const [token] = useState(() => new URLSearchParams(location.search).get("token"));
+  const [invitation] = useState(() => new URLSearchParams(location.search).get("invitation"));
   const navigate = useNavigate();
   const client = useQueryClient();
   const [step, setStep] = useState<Step>(token ? { name: "link" } : { name: "start" });
@@ -52,13 +54,15 @@ export function SignIn() {
   };
   useEffect(() => {
     document.title = "Sign in · Tradedeck";
+    // A secret leaves the address bar and the history before anything else happens.
+    if (token || invitation) history.replaceState(history.state, "", next ? `/sign-in?next=${encodeURIComponent(next)}` : "/sign-in");
     if (!token || exchanged.current === token) return;
     exchanged.current = token; // The link works once: a second effect run must not spend it again.
-    // The token leaves the address bar and the history before anything else happens.
-    history.replaceState(history.state, "", next ? `/sign-in?next=${encodeURIComponent(next)}` : "/sign-in");
     void exchange(token);
     // eslint-disable-next-line react-hooks/exhaustive-deps -- exchange is made anew on each render; the token alone decides.
-  }, [token]);
+  }, [token, invitation]);
+
+  if (invitation) return <Gate title="Welcome"><Invitation token={invitation} onSession={enter} /></Gate>;
 
   if (step.name === "link") {
     return <Gate title="Signing in"><p className="pt-1 text-muted" role="status">Exchanging your link for a session.</p></Gate>;
