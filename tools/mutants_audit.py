@@ -157,8 +157,8 @@ CONTROLS = [
     (
         "audit: INV-13 an entry holds every column",
         "audit/entries.py",
-        '    "result", "code", "reason", "correlation", "previous", "hash",\n',
-        '    "result", "code", "correlation", "previous", "hash",\n',
+        '    "previous", "reason", "result",',
+        '    "previous", "result",',
         TREE,
         "columns_are_the_tables",
     ),

@@ -68,7 +68,7 @@ def test_the_files_are_the_owners_alone(at: Desk):
 
 def test_the_entries_columns_are_the_tables():
     """A column that is added later must stay out: the leaves of old records would change."""
-    assert tuple(column.name for column in audit.columns) == entries.FIELDS
+    assert tuple(sorted(column.name for column in audit.columns)) == entries.FIELDS
 
 
 @pytest.mark.parametrize("steps", [[1] * 9, [255, 1, 1], [256, 256], [300, 300, 1], [513]])

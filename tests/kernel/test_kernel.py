@@ -240,3 +240,14 @@ def test_frames_too_large_or_no_json_end_the_connection() -> None:
     with pytest.raises(TradedeckError) as bad:
         frames.Unpacker().feed(b"\x00\x00\x00\x02{]")
     assert bad.value.code is Code.INVALID
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=5),
+        st.one_of(st.none(), st.text(max_size=20), st.integers(-(2**63), 2**63 - 1)),
+    )
+)
+def test_a_flat_body_in_order_has_the_same_bytes_either_way(body: dict[str, str | int | None]):
+    ordered = {name: body[name] for name in sorted(body)}
+    assert canonical.encode_ordered(ordered) == canonical.encode(body)

@@ -16,9 +16,10 @@ from tradedeck.kernel.errors import Code, TradedeckError
 DETACHED_BYTES = 8 * 1024
 ENTRY_BYTES_MAX = 0xFFFF
 # What a record is, for ever: a column that is added later is no part of the entries.
+# In order, as canonical JSON has them.
 FIELDS = (
-    "seq", "at_ns", "actor", "role", "session", "address", "action", "target", "before", "after",
-    "result", "code", "reason", "correlation", "previous", "hash",
+    "action", "actor", "address", "after", "at_ns", "before", "code", "correlation", "hash",
+    "previous", "reason", "result", "role", "seq", "session", "target",
 )  # fmt: skip
 
 
@@ -29,7 +30,7 @@ def encode(row: Mapping[str, Any]) -> tuple[bytes, list[bytes]]:
         TradedeckError: TOO_LARGE: more than an entry can hold.
     """
     record = {name: row[name] for name in FIELDS}
-    entry = canonical.encode(record)
+    entry = canonical.encode_ordered(record)
     if len(entry) <= DETACHED_BYTES:  # no text in it can be longer
         return entry, []
     kept: dict[str, Any] = {}

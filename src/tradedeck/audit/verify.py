@@ -60,7 +60,8 @@ class _Checker:
         self.head: str = store.GENESIS
         self.size = 0  # of the signed tree
         self.root = merkle.EMPTY
-        self._edge = merkle.Edge()
+        self._grown = 0  # leaves of the tree so far
+        self._wide = merkle.Edge()  # of full tiles, each a subtree as wide as its level
         self._tiles: list[list[bytes]] = [[]]  # the tile that is being filled, by level
         self._bundle: list[bytes] = []
 
@@ -83,11 +84,10 @@ class _Checker:
             self.seq, self.head = self.seq + 1, str(row["hash"])
 
     def _grow(self, entry: bytes, beside: list[bytes]) -> None:
-        leaf = merkle.leaf_hash(entry)
-        self._edge.append(leaf)
-        self._tiles[0].append(leaf)
+        self._tiles[0].append(merkle.leaf_hash(entry))
         self._bundle.append(entry)
-        if len(self._bundle) == WIDTH or self._edge.size == self.size:
+        self._grown += 1
+        if len(self._bundle) == WIDTH or self._grown == self.size:
             self._tile(0)
             self._entries()
         for text in beside:
@@ -96,7 +96,7 @@ class _Checker:
     def _entries(self) -> None:
         """The bundle on disk is made of the table's records."""
         assert self.view is not None
-        number, data = (self._edge.size - 1) // WIDTH, entries.bundle(self._bundle)
+        number, data = (self._grown - 1) // WIDTH, entries.bundle(self._bundle)
         if not self.view.tiles.read(ENTRIES, number, len(self._bundle)).startswith(data):
             reason = "the bundle of entries that begins there holds another record"
             raise _Found(number * WIDTH + 1, reason)
@@ -106,7 +106,7 @@ class _Checker:
         """The tile on disk is made of the table's records; a full one fills the level above."""
         assert self.view is not None
         tile = self._tiles[level]
-        number = ((self._edge.size >> 8 * level) - 1) // WIDTH
+        number = ((self._grown >> 8 * level) - 1) // WIDTH
         kept = self.view.tiles.hashes(level, number, len(tile))
         if kept != b"".join(tile):
             step = merkle.HASH_BYTES
@@ -116,8 +116,11 @@ class _Checker:
         if len(tile) == WIDTH:
             if level + 1 == len(self._tiles):
                 self._tiles.append([])
-            self._tiles[level + 1].append(fold(kept))
+            full = fold(kept)
+            self._tiles[level + 1].append(full)
             self._tiles[level] = []
+            if level == 0:
+                self._wide.append(full)
             if len(self._tiles[level + 1]) == WIDTH:
                 self._tile(level + 1)
 
@@ -133,11 +136,18 @@ class _Checker:
         if self.seq < self.size:
             reason = f"the audit tree holds {self.size} records, the table {self.seq}"
             raise _Found(self.seq + 1, reason)
-        if self._edge.root() != self.root:
+        if self._root() != self.root:
             raise _Found(self.seq, "the root of the tree is not the one that was signed")
         for level, tile in enumerate(self._tiles):
             if level and tile:
                 self._tile(level)
+
+    def _root(self) -> bytes:
+        """Of the full tiles, and of the leaves that fill none."""
+        rest = merkle.Edge()
+        for leaf in self._tiles[0]:
+            rest.append(leaf)
+        return merkle.Edge(self._grown, self._wide.hashes + rest.hashes).root()
 
     def verdict(self, *, broken_at: int | None = None, detail: str = "") -> Verdict:
         return Verdict(

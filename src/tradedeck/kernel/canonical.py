@@ -7,7 +7,7 @@ Keys sorted, no spaces, Decimals as plain strings. Floats are allowed only as ob
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from math import isfinite
 from typing import Any, cast
@@ -48,6 +48,11 @@ def encode(value: Any) -> bytes:
         msg = "a number was not finite"
         raise ValueError(msg)
     return data
+
+
+def encode_ordered(body: Mapping[str, str | int | None]) -> bytes:
+    """`encode`, for a flat body whose keys are in order already and that holds no float."""
+    return orjson.dumps(body)
 
 
 def _finite(value: Any) -> bool:
