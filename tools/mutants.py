@@ -23,6 +23,7 @@ import mutants_cases
 import mutants_closing
 import mutants_control
 import mutants_guard
+import mutants_people
 import mutants_processes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -219,7 +220,7 @@ GUARD = [Mutant(*control) for control in mutants_guard.CONTROLS]
 CONTROL = [Mutant(*control) for control in mutants_control.CONTROLS]
 CASES = [Mutant(*control) for control in mutants_cases.CONTROLS]
 AUDIT = [Mutant(*control) for control in mutants_audit.CONTROLS]
-ACTS = [Mutant(*control) for control in mutants_acts.CONTROLS]
+ACTS = [Mutant(*control) for control in mutants_acts.CONTROLS + mutants_people.CONTROLS]
 MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD + CONTROL + CASES + AUDIT + ACTS
 
 

@@ -354,8 +354,8 @@ SHOWN = [
         "api/access.py",
         "        if holds(actor, self.permission):\n",
         "        if True:\n",
-        ACCESS,
-        "ctl_11",
+        "tests/api/test_matrix.py",
+        "token_of_each_role",
     ),
     (
         "INV-16 silence",

@@ -1,4 +1,4 @@
-"""INV-15: every route has a rule, the anonymous gets 401 and nothing else; CTL-11: the table."""
+"""INV-15: every route has a rule, the anonymous gets 401 and nothing else; roles grow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pytest
 from fastapi.routing import APIRoute, APIWebSocketRoute, RouteContext, iter_route_contexts
 
 from tests.api.plane import ORIGIN, plane
@@ -125,26 +124,6 @@ def test_the_anonymous_browser_gets_the_sign_in_page_with_401(tmp_path: Path):
             assert "<!doctype html>" in answer.text.lower()
             api = await p.anonymous(accept="text/html").get("/api/v1/config")
             assert api.headers["content-type"] == "application/problem+json"
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize("role", list(Role))
-def test_ctl_11_every_route_follows_the_table(tmp_path: Path, role: Role):
-    async def scenario() -> None:
-        async with plane(tmp_path / "h") as p:
-            client = await p.client(role)
-            for method, path, route in routes():
-                if method == "WS" or (method, path) in PUBLIC or "/stream" in path:
-                    continue
-                if path in ("/api/v1/events", "/api/v1/logs/stream"):
-                    continue  # they never end
-                permission = rules(route.dependant)[0].permission
-                answer = await client.request(method, concrete(path), content=b"")
-                refused = answer.status_code == 403 and answer.json()["detail"].startswith(
-                    "The role "
-                )
-                assert refused is not may(role, permission), (method, path, answer.text)
 
     asyncio.run(scenario())
 

@@ -24,6 +24,8 @@ from tests.api.people import (
     within,
 )
 from tests.api.plane import Plane
+from tradedeck.identity import people_store
+from tradedeck.identity.people import LOCKED_AT
 from tradedeck.identity.types import Role
 
 ME = f"{API}/session"
@@ -331,6 +333,30 @@ def test_ctl_4_the_host_helps_when_nobody_can_sign_in(play: Play):
         assert (await acts(p, "identity:user:unlock"))[0][:2] == ("host", "done")
         names = [i["name"] for i in (await p.host.post("/host/people")).json()["items"]]
         assert names == ["ada"]
+
+    play(scenario)
+
+
+def test_ctl_4_a_locked_account_keeps_nobody_from_a_kill(play: Play):
+    """The open session kills; and the host kills with no sign-in at all, in the record as such."""
+
+    async def scenario(p: Plane) -> None:
+        olga = await person(p, "olga", Role.OPERATOR)
+        ids = (await olga.get(f"{API}/me")).json()["id"]
+        await p.context.store.write(
+            lambda w: people_store.change_user(w, ids, failed=LOCKED_AT - 1)
+        )
+        await sign_in(p, "olga", "wrong words of course")
+        assert (await sign_in(p, "olga"))[0].status_code == 401
+        body = {"scope": "all", "reason": "odd prices"}
+        assert (await olga.post(f"{API}/kills", json=body)).status_code == 202
+        # Break glass: what `tradedeck kill` does on the host.
+        made = await p.host.post("/host/tokens", json={"name": "glass", "role": "operator"})
+        glass = p.anonymous(authorization=f"Bearer {made.json()['token']}")
+        assert (await glass.post(f"{API}/kills", json=body)).status_code == 202
+        assert len([kind for kind, _ in p.guard.told if kind == "kill"]) == 2
+        assert ("host", "done", "") in await acts(p, "identity:token:create")
+        assert {actor for actor, _, _ in await acts(p, "stop:kill:send")} == {"olga", "glass"}
 
     play(scenario)
 

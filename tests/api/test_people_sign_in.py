@@ -355,7 +355,7 @@ def test_a_new_password_needs_the_old_one_and_ends_other_sessions(play: Play):
 
 def test_factors_are_changed_only_by_whoever_showed_one(play: Play):
     async def scenario(p: Plane) -> None:
-        browser = await person(p, "ada", Role.ADMIN)
+        browser = await person(p, "ada", Role.OPERATOR)
         secret, _ = await enrol(p, browser)
         p.clock.advance(6 * MINUTE)
         for method, path in (

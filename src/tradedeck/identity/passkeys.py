@@ -114,7 +114,7 @@ def finish_add(
             expected_origin=asked.data["origin"],
             require_user_verification=True,
         )
-    except Exception as error:
+    except Exception as error:  # hostile input: whatever its parser raises is a no
         raise TradedeckError(
             Code.INVALID, "The passkey was not made for this question, this page and this person."
         ) from error

@@ -52,7 +52,7 @@ async def proven(ctx: Context, actor: Actor) -> Mapping[str, Any]:
     """The account, where the actor may change its factors. STEP_UP_REQUIRED."""
     row = await ctx.store.read(lambda read: account_of(read, actor))
     has_factor = await ctx.store.read(lambda read: people.enrolled(read, row))
-    if (has_factor or (actor.limited and row["enrolled_at_ns"])) and not is_fresh(ctx, actor):
+    if has_factor and not is_fresh(ctx, actor):
         raise await step_up_needed(ctx, actor)
     return row
 
