@@ -1,7 +1,8 @@
 """What a page and a program see: up → first 200, status, events to 200 streams, what all weigh.
 
 The demo under its real supervisor at 25 sessions a second (a hundred decisions). Beside the status:
-a bare starlette answering as many bytes, asked the same way in the same minute.
+a bare starlette answering as many bytes, asked the same way in the same minute. Then the status
+again while strangers guess passwords as fast as they are answered.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ REQUESTS = 4_000
 CONNECTIONS = 16
 PACED = 500
 PACED_S = 4
+STRANGERS = 8
 STAMP = re.compile(rb'"seq":(\d+),"at":"[^"]{17}([0-9.]+)Z","source":"local"')
 FLOOR = """
 import sys, uvicorn
@@ -209,11 +211,45 @@ def measure(port: int, token: str) -> None:
     took = asyncio.run(paced(port, status, token))
     say(f"GET status at {PACED}/s, p99", share(took, 0.99), "ms", bound=10, places=1,
         yardstick=f"bare starlette here {share(bare_ms, 0.99):.1f}")  # fmt: skip
+    took, answers = uvloop.run(besieged(port, token))
+    told = ", ".join(f"{count:,} x {code}" for code, count in sorted(answers.items()))
+    say(f"the same while {STRANGERS} strangers guess passwords, p99", share(took, 0.99), "ms",
+        bound=10, places=1, yardstick=f"they were answered {told}")  # fmt: skip
     late, rate, came = uvloop.run(streams(port, token))
     beside = f"at {rate:.0f} events/s, p50 {share(late, 0.5):.1f}; starlette 4 to 7"
     say(f"event → {STREAMS} streams, p99", share(late, 0.99), "ms", bound=50, places=1,
         yardstick=beside)  # fmt: skip
     say("events delivered of those made", 100 * came, "%", places=1)
+
+
+async def besieged(port: int, token: str) -> tuple[list[float], dict[int, int]]:
+    """Milliseconds of the status while strangers guess, and what they were answered, by code."""
+    answers: dict[int, int] = {}
+    over = asyncio.Event()
+
+    async def guess(number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        body = json.dumps({"name": f"admin{number or ''}", "password": "a guess of sixteen"})
+        request = (
+            f"POST /api/v1/sessions/password HTTP/1.1\r\nHost: localhost:{port}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+        while not over.is_set():
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+            assert size is not None
+            await reader.readexactly(int(size[1]))
+            code = int(head.split(b" ", 2)[1])
+            answers[code] = answers.get(code, 0) + 1
+        writer.close()
+
+    guessing = [asyncio.create_task(guess(number)) for number in range(STRANGERS)]
+    await asyncio.sleep(1)
+    took = await paced(port, "/api/v1/status", token)
+    over.set()
+    await asyncio.gather(*guessing)
+    return took, answers
 
 
 async def one(port: int, path: str, token: str) -> bytes:
