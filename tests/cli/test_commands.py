@@ -71,6 +71,11 @@ CONFIG: dict[str, Any] = {
             "POST", "/config/rollback", {"generation": 3, "reason": "worse"},
         ),
         (["guard", "cancel-lift", "lift_1"], "DELETE", "/lifts/lift_1", None),
+        (["alerts", "acknowledge", "7"], "POST", "/alerts/7/acknowledge", {}),
+        (
+            ["alerts", "acknowledge", "7", "-n", "seen"],
+            "POST", "/alerts/7/acknowledge", {"note": "seen"},
+        ),
         (["token", "revoke", "tok_1"], "DELETE", "/tokens/tok_1", None),
     ],
 )  # fmt: skip
@@ -105,6 +110,9 @@ def test_acts(
         (["replay", "status"], "/feeds"),
         (["config", "history"], "/config/history"),
         (["token", "list"], "/tokens"),
+        (["alerts"], "/alerts"),
+        (["alerts", "list", "--all", "--severity", "critical"], "/alerts"),
+        (["breakers"], "/breakers"),
         (["kills"], "/kills"),
         (["kills", "kill_1"], "/kills/kill_1"),
         (["guard", "status"], "/guard"),

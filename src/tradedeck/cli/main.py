@@ -12,6 +12,7 @@ import typer
 
 from tradedeck import __version__
 from tradedeck.cli.commands import (
+    alerts,
     audit,
     backtest,
     config,
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 
 for module in (
-    processes, state, stop, strategies, orders, backtest, logs, export, verify, people
+    processes, state, stop, alerts, strategies, orders, backtest, logs, export, verify, people
 ):  # fmt: skip
     module.add(app)
 app.add_typer(traders.app, name="traders")
