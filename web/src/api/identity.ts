@@ -12,12 +12,22 @@ export type TokenView = Schemas["TokenView"];
 export type IssuedToken = Schemas["IssuedToken"];
 export type NewToken = Schemas["NewToken"];
 export type TotpOffer = Schemas["TotpOffer"];
+export type PasskeyView = Schemas["PasskeyView"];
+export type PersonView = Schemas["PersonView"];
+export type InvitationView = Schemas["InvitationView"];
+export type IssuedInvitation = Schemas["IssuedInvitation"];
+export type RoleTable = Schemas["RoleTable"];
 export type SecondNeeded = Schemas["SecondNeeded"];
 
 const rows = async <T>(path: string, signal?: AbortSignal) => (await get<Page<T>>(path, {}, signal)).items;
 export const identityQueries = {
   me: () => queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => get<Profile>("/me", {}, signal), staleTime: 5_000, refetchInterval: 30_000 }),
   mySessions: () => queryOptions({ queryKey: ["me", "sessions"], queryFn: ({ signal }) => rows<OwnSession>("/me/sessions", signal), staleTime: 2_000, refetchInterval: 15_000 }),
+  ways: () => queryOptions({ queryKey: ["sign-in-ways"], queryFn: ({ signal }) => get<Schemas["SignInWays"]>("/sessions/ways", {}, signal), staleTime: 60_000, retry: false }),
+  people: () => queryOptions({ queryKey: ["people"], queryFn: ({ signal }) => rows<PersonView>("/people", signal), staleTime: 2_000, refetchInterval: 15_000 }),
+  invitations: () => queryOptions({ queryKey: ["invitations"], queryFn: ({ signal }) => rows<InvitationView>("/invitations", signal), staleTime: 2_000, refetchInterval: 15_000 }),
+  sessions: () => queryOptions({ queryKey: ["sessions"], queryFn: ({ signal }) => rows<OwnSession>("/sessions", signal), staleTime: 2_000, refetchInterval: 15_000 }),
+  roles: () => queryOptions({ queryKey: ["roles"], queryFn: ({ signal }) => get<RoleTable>("/roles", {}, signal), staleTime: 600_000 }),
   tokens: () => queryOptions({ queryKey: ["tokens"], queryFn: ({ signal }) => rows<TokenView>("/tokens", signal), staleTime: 2_000, refetchInterval: 15_000 }),
 };
 

@@ -30,6 +30,7 @@ const groups: { heading: string | null; items: Place[] }[] = [
   { heading: null, items: ["/", "/traders", "/orders"] },
   { heading: "Improve", items: ["/backtests", "/config"] },
   { heading: "Operate", items: ["/emergency", "/risk", "/operations", "/audit"] },
+  { heading: "Deck", items: ["/settings"] },
 ];
 const placeOf = (to: Place) => places.find((place) => place.to === to);
 

@@ -1,4 +1,4 @@
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { send } from "~/api/http";
 import { useConnection } from "~/api/live";
 import { look, modeLook, reconcileLook, sessionLook } from "~/api/states";
@@ -119,6 +119,7 @@ const themes: { value: Prefs["theme"]; label: string }[] = [{ value: "system", l
 export function UserMenu() {
   const session = useSession();
   const prefs = usePrefs();
+  const navigate = useNavigate();
   const signOut = () => void send("/session", { method: "DELETE", quiet401: true }).finally(() => location.assign("/sign-in"));
   return (
     <Menu
@@ -128,6 +129,8 @@ export function UserMenu() {
         </button>
       }
       entries={[
+        { label: "My account", detail: "g s", onSelect: () => void navigate({ to: "/settings" }) },
+        "line" as const,
         ...themes.map((theme) => ({ label: theme.label, checked: prefs.theme === theme.value, onSelect: () => setPrefs({ theme: theme.value }) })),
         "line" as const,
         { label: "Times in UTC", checked: prefs.zone === "utc", onSelect: () => setPrefs({ zone: "utc" }) },

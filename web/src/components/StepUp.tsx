@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import { stepUp } from "~/api/identity";
+import { canPasskey, stepUpByPasskey } from "~/api/passkeys";
 import { useStepUp, type StepUpQuestion } from "~/api/stepUp";
 import { Field } from "~/ui/Bits";
 import { Button } from "~/ui/Button";
@@ -24,6 +25,10 @@ function OfSession({ question }: { question: StepUpQuestion }) {
       <p className="text-12 text-muted">{question.detail}</p>
       <Proof
         ways={question.ways} submit="Go on" leave={<Button onClick={leave}>Cancel</Button>}
+        onPasskey={canPasskey() ? async () => {
+          client.setQueryData(["session"], await stepUpByPasskey());
+          question.answer("");
+        } : undefined}
         onCode={async (way, code) => {
           client.setQueryData(["session"], await stepUp(way, code));
           question.answer("");

@@ -11,6 +11,7 @@ export const places = [
   { key: "f", to: "/config", label: "Configuration" },
   { key: "p", to: "/operations", label: "Operations" },
   { key: "a", to: "/audit", label: "Audit" },
+  { key: "s", to: "/settings", label: "Settings" },
 ] as const;
 export type Place = (typeof places)[number]["to"];
 

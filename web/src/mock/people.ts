@@ -1,6 +1,6 @@
 /* People of the mock back end. Sentinels: name `second` asks for a second factor, password `wrong`
    and code `000000` are refused, name `busy` finds too many at the door. */
-import type { OwnSession, Profile, TokenView } from "~/api/identity";
+import type { InvitationView, OwnSession, PersonView, Profile, RoleTable, TokenView } from "~/api/identity";
 
 interface Request { body: Record<string, unknown>; params: Record<string, string> }
 interface Kit {
@@ -40,7 +40,7 @@ export function installPeople({ on, json, problem, enter }: Kit) {
     return json(session());
   });
 
-  on("GET", "/me", () => json({ id: "usr_mock", name: "admin", display_name: "Ada Lindqvist", role, tenant: "main", has_password: true, has_totp: hasTotp, passkeys: [], recovery_codes_left: recovery, needs_mfa: session().needs_mfa, step_up_ways: hasTotp ? ["totp", "recovery", "host"] : ["host"] } satisfies Profile));
+  on("GET", "/me", () => json({ id: "usr_mock", name: "admin", display_name: "Ada Lindqvist", role, tenant: "main", has_password: true, has_totp: hasTotp, passkeys: hasTotp ? [{ id: "key_1", name: "Laptop", site: "localhost", created_at: ago(40 * 24 * HOUR), used_at: ago(3 * HOUR) }] : [], recovery_codes_left: recovery, needs_mfa: session().needs_mfa, step_up_ways: hasTotp ? ["totp", "recovery", "host"] : ["host"] } satisfies Profile));
   on("PATCH", "/me", () => json({}));
   on("PUT", "/me/password", ({ body }) => {
     if (text(body.new).length < 15) return problem(422, "INVALID", "Not valid", "The password was shorter than 15 characters.");
@@ -65,6 +65,41 @@ export function installPeople({ on, json, problem, enter }: Kit) {
   on("GET", "/me/sessions", () => json({ items: mine }));
   on("DELETE", "/me/sessions", () => { mine = mine.filter((each) => each.current); return json({}); });
   on("DELETE", "/me/sessions/:id", ({ params }) => { mine = mine.filter((each) => each.id !== params.id); return json({}); });
+
+  let sessions = [...mine, sessionOf("ses_3", "risk-mira", "Mozilla/5.0 (Macintosh; Intel Mac OS X 15_5) AppleWebKit/605.1.15 Version/19.0 Safari/605.1.15", "10.1.4.31", 40_000, { role: "risk", user: "usr_2", method: "passkey" }), sessionOf("ses_4", "ole", firefox, "10.1.4.40", 26 * 60_000, { role: "operator", user: "usr_3", mfa: false })];
+  on("GET", "/sessions", () => json({ items: sessions }));
+  on("DELETE", "/sessions/:id", ({ params }) => { sessions = sessions.filter((each) => each.id !== params.id); return json({}); });
+  on("GET", "/sessions/ways", () => json({ password: true, passkey: true, oidc: null }));
+  on("GET", "/roles", () => {
+    const viewer = ["audit.witness", "export", "read", "self"], operator = [...viewer, "alert.acknowledge", "config.write", "feed.control", "halt.set", "job.run", "kill", "order.control", "trader.control"], risk = [...operator, "audit.read", "config.loosen", "halt.clear", "people.read"];
+    return json({ roles: { viewer, operator, risk, admin: [...risk, "people.manage", "token.manage"] }, without_mfa: ["read", "self", "alert.acknowledge", "halt.set", "kill", "order.control", "trader.control"], mfa_roles: ["risk", "admin"] } satisfies RoleTable);
+  });
+  const personOf = (id: string, name: string, display_name: string, of: PersonView["role"], more: Partial<PersonView> = {}): PersonView => ({ id, name, display_name, kind: "person", role: of, disabled: false, has_password: true, has_totp: false, passkeys: 0, enrolled: false, failed: 0, locked: false, waiting_until: null, seen_at: ago(60_000), created_at: ago(90 * 24 * HOUR), created_by: "host", ...more });
+  let people = [
+    personOf("usr_mock", "admin", "Ada Lindqvist", "admin", { has_totp: hasTotp, enrolled: hasTotp, seen_at: ago(0) }),
+    personOf("usr_5", "metrics", "Prometheus", "viewer", { kind: "service", has_password: false, seen_at: ago(9_000), created_by: "admin" }),
+    personOf("usr_3", "ole", "Ole Brandt", "operator", { created_by: "admin" }),
+    personOf("usr_4", "paul", "Paul Okafor", "viewer", { disabled: true, seen_at: ago(30 * 24 * HOUR), created_by: "admin" }),
+    personOf("usr_2", "risk-mira", "Mira Haas", "risk", { passkeys: 2, has_totp: true, enrolled: true, created_by: "admin" }),
+    personOf("usr_6", "tessa", "Tessa Ruiz", "operator", { failed: 9, waiting_until: new Date(Date.now() + 240_000).toISOString(), created_by: "admin" }),
+  ];
+  const person = (id: string | undefined, change: Partial<PersonView>) => { people = people.map((each) => (each.id === id ? { ...each, ...change } : each)); return json(people.find((each) => each.id === id)); };
+  on("GET", "/people", () => json({ items: people }));
+  on("POST", "/service-accounts", ({ body }) => fresh(() => { people = [...people, personOf(`usr_n${people.length}`, text(body.name), text(body.name), text(body.role) as PersonView["role"], { kind: "service", has_password: false, seen_at: null, created_at: ago(0), created_by: "admin" })]; return json(people.at(-1), 201); }));
+  on("PUT", "/people/:id/role", ({ params, body }) => fresh(() => person(params.id, { role: text(body.role) as PersonView["role"] })));
+  on("POST", "/people/:id/disable", ({ params }) => person(params.id, { disabled: true }));
+  on("POST", "/people/:id/enable", ({ params }) => fresh(() => person(params.id, { disabled: false })));
+  on("POST", "/people/:id/unlock", ({ params }) => fresh(() => person(params.id, { failed: 0, locked: false, waiting_until: null })));
+  on("POST", "/people/:id/reset-factors", ({ params }) => fresh(() => person(params.id, { passkeys: 0, has_totp: false, enrolled: false })));
+  on("DELETE", "/people/:id/sessions", ({ params }) => { sessions = sessions.filter((each) => each.user !== params.id); return person(params.id, {}); });
+  let invitations: InvitationView[] = [{ id: "inv_1", name: "nils", role: "operator", state: "open", created_at: ago(2 * HOUR), created_by: "admin", expires_at: new Date(Date.now() + 70 * HOUR).toISOString() }];
+  on("GET", "/invitations", () => json({ items: invitations }));
+  on("POST", "/invitations", ({ body }) => fresh(() => {
+    const made: InvitationView = { id: `inv_${invitations.length + 1}`, name: text(body.name), role: text(body.role) as InvitationView["role"], state: "open", created_at: ago(0), created_by: "admin", expires_at: new Date(Date.now() + 72 * HOUR).toISOString() };
+    invitations = [made, ...invitations];
+    return json({ ...made, token: "tdi_mock", path: "/sign-in?invitation=tdi_mockmockmockmockmockmockmockmockmock" }, 201);
+  }));
+  on("DELETE", "/invitations/:id", ({ params }) => { invitations = invitations.map((each) => (each.id === params.id ? { ...each, state: "revoked" } : each)); return json({}); });
 
   let tokens: TokenView[] = [
     { id: "tok_1", name: "grafana", role: "viewer", permissions: ["read"], account: "metrics", created_by: "admin", created_at: ago(40 * 24 * HOUR), expires_at: new Date(Date.now() + 50 * 24 * HOUR).toISOString(), seen_at: ago(9_000), revoked_at: null },

@@ -3,8 +3,10 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useQueryClient } from "@tanstack/react-query";
 import { problemOf } from "~/api/http";
 import { byLink, byPassword, bySecond, isSession, type SecondNeeded } from "~/api/identity";
+import { canPasskey, signInByPasskey } from "~/api/passkeys";
 import type { Problem, Session } from "~/api/types";
 import { Proof, Refusal } from "~/components/Proof";
+import { useAttempt } from "~/components/attempt";
 import { Logo } from "~/components/StatusRail";
 import { Field } from "~/ui/Bits";
 import { Button } from "~/ui/Button";
@@ -73,6 +75,7 @@ export function SignIn() {
         <p className="pt-1 pb-5 text-muted">The password was right. Your account asks for one thing more.</p>
         <Proof
           ways={step.asked.ways} submit="Sign in" leave={<Button look="quiet" className="mr-auto -ml-2" onClick={() => setStep({ name: "start" })}>Back</Button>}
+          onPasskey={canPasskey() ? async () => enter(await signInByPasskey()) : undefined}
           onCode={async (way, code) => enter(await bySecond(step.asked.challenge, way, code))}
         />
       </Gate>
@@ -81,6 +84,7 @@ export function SignIn() {
   return (
     <Gate title="Sign in">
       <ByPassword onSession={enter} onAsked={(asked) => setStep({ name: "second", asked })} />
+      {canPasskey() && <ByPasskey onSession={enter} />}
       <ByLink problem={linkProblem} onLink={(pasted) => void exchange(secretOf(pasted))} />
     </Gate>
   );
@@ -127,6 +131,17 @@ function ByPassword({ onSession, onAsked }: { onSession: (session: Session) => P
       {problem && <Refusal problem={problem} />}
       <Button type="submit" look="primary" pending={busy} blocked={missing}>{busy ? "Checking" : "Sign in"}</Button>
     </form>
+  );
+}
+
+/** The browser offers the passkeys of this address; no name is typed. */
+function ByPasskey({ onSession }: { onSession: (session: Session) => Promise<void> }) {
+  const { busy, problem, attempt } = useAttempt();
+  return (
+    <div className="flex flex-col gap-4 pt-3">
+      <Button pending={busy} onClick={() => void attempt("Sign in", async () => onSession(await signInByPasskey()))}>{busy ? "Waiting for the passkey" : "Sign in with a passkey"}</Button>
+      {problem && <Refusal problem={problem} />}
+    </div>
   );
 }
 
