@@ -26,6 +26,7 @@ PAGES = [
     "/emergency", "/emergency?scope=trader/apple-ema", "/risk", "/risk?of=trader",
     "/config?at=accounts/paper-demo/breakers/rejects",
     "/traders/apple-ema?tab=performance",
+    "/settings", "/settings?tab=people", "/settings?tab=tokens", "/settings?tab=sessions",
 ]  # fmt: skip
 SERIOUS = {"serious", "critical"}
 

@@ -81,7 +81,7 @@ export function People() {
   return (
     <div className="flex flex-col gap-8">
       <QueryPanel
-        title="People and services" query={query} deadlineMs={60_000} note="a service has tokens and cannot sign in"
+        title="People" query={query} deadlineMs={60_000} note="and services, which have tokens and cannot sign in"
         end={<><Button small blocked={blocked} onClick={() => setOpen({ name: "service" })}>New service …</Button><Button small look="primary" blocked={blocked} onClick={() => setOpen({ name: "invite" })}>Invite …</Button></>}
       >
         {(rows) => <DataTable label="People and services" rows={rows} columns={columns} rowId={(row) => row.id} empty={<Empty title="Nobody yet">Whoever uses a link of the host is the first.</Empty>} />}
