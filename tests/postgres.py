@@ -43,6 +43,7 @@ class Postgres:
 
     def migrated(self) -> str:
         """The address of a new database that has every table; copied, which is sooner done."""
+        import tests.tables  # noqa: F401 - walls are of the tables that are known
         from tradedeck.store.database import open_store
 
         if not self._template:

@@ -28,7 +28,8 @@ from tradedeck.audit.types import Act, Action, Who
 from tradedeck.audit.verify import verify
 from tradedeck.authority.envelope import Verifier
 from tradedeck.kernel.clock import SystemClock
-from tradedeck.store.database import Store, open_store
+from tradedeck.store.database import ScopedStore, open_store
+from tradedeck.store.scope import Door
 
 ROOT = Path(__file__).parents[2]
 WHO = Who("ada", "risk", "session:ses_1", "127.0.0.1")
@@ -41,7 +42,7 @@ def say(name: str, value: float, unit: str, **more: object) -> None:
     print(json.dumps({"name": name, "value": value, "unit": unit, **more}), flush=True)
 
 
-async def append(store: Store) -> None:
+async def append(store: ScopedStore) -> None:
     """`AT_ONCE` people who act again as soon as they are recorded."""
     recorder = Recorder(store, SystemClock())
     left = RECORDS
@@ -59,7 +60,7 @@ async def append(store: Store) -> None:
     say("audit appends, group commit with fsync", rate, "records/s", bound=5_000, better="more")
 
 
-def follow(store: Store, folder: Path) -> Log:
+def follow(store: ScopedStore, folder: Path) -> Log:
     """The tree over what was appended."""
     log = open_log(folder / "audit", folder / "audit.key")
 
@@ -73,7 +74,7 @@ def follow(store: Store, folder: Path) -> Log:
     return log
 
 
-def verified(store: Store, log: Log) -> None:
+def verified(store: ScopedStore, log: Log) -> None:
     """By the separate program, whose start is on its bill; and by the host itself."""
     program = [sys.executable, str(ROOT / "tools" / "verify_audit.py"), str(log.tiles.folder)]
     began = time.perf_counter()
@@ -114,10 +115,11 @@ async def act(folder: Path) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="td") as name:
         folder = Path(name)
-        store = open_store(folder / "store" / "tradedeck.db")
+        opened = open_store(folder / "store" / "tradedeck.db")
+        store = opened.beyond(Door.AUDIT)
         uvloop.run(append(store))
         verified(store, follow(store, folder))
-        store.close()
+        opened.close()
         uvloop.run(act(folder))
 
 

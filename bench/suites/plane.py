@@ -26,7 +26,8 @@ def main() -> None:
         day.trade("SELL" if position and position.quantity else "BUY", "10", "15.00")
         day.equity("100000")
     with tempfile.TemporaryDirectory() as folder:
-        store = open_store(Path(folder) / "db" / "t.db")
+        opened = open_store(Path(folder) / "db" / "t.db")
+        store = opened.of("main")
         began = time.perf_counter()
         after, epoch = 0, None
         while after < journal.head:
@@ -38,7 +39,7 @@ def main() -> None:
             after, epoch = mark.seq, mark.epoch
         seconds = time.perf_counter() - began
         assert store.read_now(discrepancies) == []
-        store.close()
+        opened.close()
     figure = {"name": "journal entries taken over", "value": journal.head / seconds}
     print(json.dumps({**figure, "unit": "entries/s", "bound": 5_000, "better": "more"}))
 

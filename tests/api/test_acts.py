@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from tests.api.plane import Plane, plane
+from tests.raw import raw
 from tradedeck.api import desk
 from tradedeck.audit.verify import verify
 from tradedeck.desired import service
@@ -195,7 +195,7 @@ def test_stopping_works_with_a_store_that_takes_no_write(play: Play):
     async def scenario(p: Plane) -> None:
         client = await p.client()
         await client.get("/api/v1/session")
-        await p.context.store.write(lambda w: w.execute(text("ALTER TABLE audit RENAME TO gone")))
+        raw(p.context.whole, "ALTER TABLE audit RENAME TO gone")
         for path, body in (
             ("/flatten", {"scope": "all"}),
             ("/halts", {"scope": "all", "level": "halted", "reason": "disk"}),

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from sqlalchemy import text
 
 from tests.api.plane import Plane, plane
+from tests.raw import raw
 from tradedeck.api import desk
 from tradedeck.audit.verify import verify
 from tradedeck.authority.envelope import Verifier
@@ -489,11 +489,11 @@ def test_a_seed_is_the_first_version_and_only_that(tmp_path: Path):
 def test_an_act_that_cannot_be_recorded_does_not_happen(play: Play):
     async def scenario(p: Plane) -> None:
         client = await p.client()
-        await p.context.store.write(lambda w: w.execute(text("ALTER TABLE audit RENAME TO gone")))
+        raw(p.context.whole, "ALTER TABLE audit RENAME TO gone")
         answer = await patch(client, TIGHTER)
         assert (answer.status_code, answer.json()["code"]) == (503, "STORAGE")
         assert p.context.desired.generation == 1
-        await p.context.store.write(lambda w: w.execute(text("ALTER TABLE gone RENAME TO audit")))
+        raw(p.context.whole, "ALTER TABLE gone RENAME TO audit")
         assert (await client.get(CONFIG)).json()["generation"] == 1
 
     play(scenario)

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from sqlalchemy import text
 
 from tests.api.plane import Plane, plane
+from tests.raw import raw
 from tradedeck.api import kills, pull
 from tradedeck.closing import report
 from tradedeck.identity.types import Role
@@ -185,9 +185,7 @@ def test_inv_6_a_kill_works_with_a_store_that_takes_no_write(play: Play):
         client = await p.client()
         await client.get("/api/v1/session")
         for table in ("audit", "entries", "kills"):
-            await p.context.store.write(
-                lambda w, name=table: w.execute(text(f"ALTER TABLE {name} RENAME TO x_{name}"))
-            )
+            raw(p.context.whole, f"ALTER TABLE {table} RENAME TO x_{table}")
         answer = await client.post(KILLS, json=ALL, headers={"idempotency-key": "k"})
         assert answer.status_code == 202, answer.text
         assert answer.json()["audit_id"] == ""

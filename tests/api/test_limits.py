@@ -60,10 +60,11 @@ def test_a_flood_of_sign_ins_costs_the_store_nothing(tmp_path: Path):
         while (await sign_in(p))[0] != 429:
             pass
 
-        async def broken(_: Any) -> Any:
-            raise AssertionError
+        class Broken:
+            async def write(self, _: Any) -> Any:
+                raise AssertionError
 
-        p.context.store.write = broken  # ty: whoever is refused must not come to it
+        p.context.limits._store = Broken()  # ty: whoever is refused must not come to it
         assert {(await sign_in(p))[0] for _ in range(50)} == {429}
 
     on_plane(tmp_path, scenario, sign_in_per_minute=1)

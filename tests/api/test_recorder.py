@@ -17,7 +17,8 @@ from tradedeck.audit.types import Act, Action, Record, Who
 from tradedeck.audit.verify import verify
 from tradedeck.kernel.clock import ManualClock
 from tradedeck.kernel.errors import Code, TradedeckError
-from tradedeck.store.database import Store, open_store
+from tradedeck.store.database import ScopedStore, open_store
+from tradedeck.store.scope import Door
 
 WHO = Who("ada", "risk")
 
@@ -25,7 +26,7 @@ WHO = Who("ada", "risk")
 class Counted:
     """A store that counts its commits, and fails when told."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ScopedStore) -> None:
         self.store = store
         self.commits = 0
         self.fail: TradedeckError | None = None
@@ -40,7 +41,7 @@ class Counted:
 @pytest.fixture
 def counted(tmp_path: Path, store_url: str):
     store = open_store(tmp_path / "s" / "x.db", store_url)
-    yield Counted(store)
+    yield Counted(store.beyond(Door.AUDIT))
     store.close()
 
 

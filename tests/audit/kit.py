@@ -6,14 +6,16 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import text
+from tests.raw import untriggered
 
 from tradedeck.audit import service
 from tradedeck.audit import store as audit_store
+from tradedeck.audit.tables import audit
 from tradedeck.audit.tree import Fetch, Log, open_log
 from tradedeck.audit.types import Act, Action, Result, Verdict, Who
 from tradedeck.audit.verify import verify
 from tradedeck.store.database import Store, open_store
+from tradedeck.store.scope import Door
 from tradedeck.store.sessions import WriteSession
 
 WHO = Who("ada", "risk", "session:ses_1", "127.0.0.1")
@@ -28,7 +30,8 @@ class Desk:
         self.key = home / "keys" / "audit.key"
         self.key.parent.mkdir(parents=True, exist_ok=True)
         self.database = home / "store" / "tradedeck.db"
-        self.store: Store = open_store(self.database)
+        self.opened: Store = open_store(self.database)
+        self.store = self.opened.beyond(Door.AUDIT)
 
     def append(self, count: int = 1, *, actor: str = "ada", size: int = 0) -> None:
         """Records, each in its own act's words; all in one transaction."""
@@ -67,21 +70,14 @@ class Desk:
 
     def tamper(self, *statements: str) -> None:
         """As somebody with the file would: without the triggers."""
-
-        def work(write: WriteSession) -> None:
-            for name in ("audit_no_update", "audit_no_delete"):
-                write.execute(text(f"DROP TRIGGER IF EXISTS {name}"))
-            for statement in statements:
-                write.execute(text(statement))
-
-        self.store.write_now(work)
+        untriggered(self.store, *statements)
 
     def rechain(self) -> None:
         """Give every record the hashes it needs, as an attacker with our code would."""
 
         def work(write: WriteSession) -> None:
             rows = audit_store.batch(write, after_seq=0, limit=100_000)
-            write.execute(text("DELETE FROM audit"))
+            write.execute(audit.delete())
             previous = audit_store.GENESIS
             for seq, row in enumerate(rows, 1):
                 kept = dict(row) | {"seq": seq, "previous": previous}
@@ -107,4 +103,4 @@ def desk(home: Path) -> Generator[Desk]:
     try:
         yield made
     finally:
-        made.store.close()
+        made.opened.close()

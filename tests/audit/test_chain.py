@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from tests.raw import raw, untriggered
 
 from tradedeck.audit import service, store
 from tradedeck.audit.types import Act, Action, Result, Who
 from tradedeck.audit.verify import verify
 from tradedeck.kernel.errors import TradedeckError
-from tradedeck.store.database import Store, open_store
-from tradedeck.store.sessions import WriteSession
+from tradedeck.store.database import ScopedStore, open_store
+from tradedeck.store.scope import Door
 
 WHO = Who("ada", "risk", "session:ses_1", "127.0.0.1")
 CANARY = "td_" + "c" * 32
@@ -21,44 +21,37 @@ CANARY = "td_" + "c" * 32
 @pytest.fixture
 def opened(tmp_path: Path, store_url: str):
     made = open_store(tmp_path / "s" / "x.db", store_url)
-    yield made
+    yield made.beyond(Door.AUDIT)
     made.close()
 
 
-def append(opened: Store, count: int = 5) -> None:
+def append(opened: ScopedStore, count: int = 5) -> None:
     for number in range(count):
         act = Act(Action.FLATTEN, WHO, f"trader/{number}", Result.DONE, after={"n": number})
         opened.write_now(lambda write, act=act: service.append(write, act, now_ns=1_000))
 
 
-def tamper(opened: Store, statement: str) -> None:
+def tamper(opened: ScopedStore, statement: str) -> None:
     """As somebody with the file would: without the triggers."""
-
-    def work(write: WriteSession) -> None:
-        where = " ON audit" if opened.dialect == "postgresql" else ""
-        for name in ("audit_no_update", "audit_no_delete"):
-            write.execute(text(f"DROP TRIGGER IF EXISTS {name}{where}"))
-        write.execute(text(statement))
-
-    opened.write_now(work)
+    untriggered(opened, statement)
 
 
-def test_an_untouched_chain_verifies(opened: Store):
+def test_an_untouched_chain_verifies(opened: ScopedStore):
     append(opened)
     verdict = opened.read_now(verify)
     assert (verdict.ok, verdict.records) == (True, 5)
     assert verdict.head == opened.read_now(store.head)[1]
 
 
-def test_an_empty_one_verifies(opened: Store):
+def test_an_empty_one_verifies(opened: ScopedStore):
     assert opened.read_now(verify).ok
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor='eve'", "DELETE FROM audit"])
-def test_the_database_refuses_to_change_or_remove(opened: Store, statement: str):
+def test_the_database_refuses_to_change_or_remove(opened: ScopedStore, statement: str):
     append(opened)
     with pytest.raises(Exception, match="append-only"):
-        opened.write_now(lambda write: write.execute(text(statement)))
+        raw(opened, statement)
     assert opened.read_now(verify).records == 5
 
 
@@ -69,7 +62,7 @@ def test_the_database_refuses_to_change_or_remove(opened: Store, statement: str)
         "result", "code", "reason", "correlation", "previous", "hash",
     ],
 )  # fmt: skip
-def test_inv_13_a_changed_column_is_found(opened: Store, column: str):
+def test_inv_13_a_changed_column_is_found(opened: ScopedStore, column: str):
     append(opened)
     value = "7" if column == "at_ns" else "'x'"
     change = f'UPDATE audit SET "{column}"={value} WHERE seq=3'  # noqa: S608 - a column of ours
@@ -79,13 +72,13 @@ def test_inv_13_a_changed_column_is_found(opened: Store, column: str):
     assert verdict.broken_at == 3
 
 
-def test_inv_13_a_removed_record_is_found(opened: Store):
+def test_inv_13_a_removed_record_is_found(opened: ScopedStore):
     append(opened)
     tamper(opened, "DELETE FROM audit WHERE seq=2")
     assert opened.read_now(verify).broken_at == 2
 
 
-def test_inv_13_a_removed_record_with_the_rest_renumbered_is_found(opened: Store):
+def test_inv_13_a_removed_record_with_the_rest_renumbered_is_found(opened: ScopedStore):
     append(opened)
     tamper(opened, "DELETE FROM audit WHERE seq=5")
     tamper(opened, "DELETE FROM audit WHERE seq=2")
@@ -93,7 +86,7 @@ def test_inv_13_a_removed_record_with_the_rest_renumbered_is_found(opened: Store
     assert opened.read_now(verify).broken_at == 2
 
 
-def test_two_records_exchanged_are_found(opened: Store):
+def test_two_records_exchanged_are_found(opened: ScopedStore):
     append(opened)
     tamper(opened, "UPDATE audit SET seq=-1 WHERE seq=2")
     tamper(opened, "UPDATE audit SET seq=2 WHERE seq=3")
@@ -101,7 +94,7 @@ def test_two_records_exchanged_are_found(opened: Store):
     assert not opened.read_now(verify).ok
 
 
-def test_inv_14_no_secret_gets_in(opened: Store):
+def test_inv_14_no_secret_gets_in(opened: ScopedStore):
     act = Act(
         Action.CONFIG_APPLY, WHO, f"x {CANARY}", Result.REFUSED, reason=f"because {CANARY}",
         before={"api_key": "hunter2hunter2"}, after={"deep": [{"note": CANARY}]},
@@ -113,7 +106,7 @@ def test_inv_14_no_secret_gets_in(opened: Store):
     assert opened.read_now(verify).ok
 
 
-def test_a_huge_value_is_kept_as_its_digest(opened: Store):
+def test_a_huge_value_is_kept_as_its_digest(opened: ScopedStore):
     act = Act(Action.CONFIG_APPLY, WHO, after={"x": "y" * 100_000})
     opened.write_now(lambda write: service.append(write, act, now_ns=1))
     row = opened.read_now(lambda read: store.batch(read, after_seq=0, limit=1))[0]
@@ -121,7 +114,7 @@ def test_a_huge_value_is_kept_as_its_digest(opened: Store):
     assert len(row["after"]) < 200
 
 
-def test_an_append_that_fails_refuses_the_act(opened: Store):
+def test_an_append_that_fails_refuses_the_act(opened: ScopedStore):
     append(opened, 1)
     tamper(opened, "ALTER TABLE audit RENAME TO gone")
     with pytest.raises(TradedeckError):

@@ -195,7 +195,7 @@ def test_ctl_13_an_older_database_put_back(
 ):
     at.append(5)
     at.log()
-    at.store.close()
+    at.opened.close()
     older = shutil.copy(at.database, tmp_path / "older.db")
     with desk(at.home) as grown:
         grown.append(4)
@@ -252,7 +252,7 @@ def test_ctl_13_the_stolen_key_is_caught_by_any_earlier_checkpoint(
         said = check(forged.folder, key, "--earlier", str(earlier), capsys=capsys)
         assert says in said["detail"]
     finally:
-        forged.store.close()
+        forged.opened.close()
 
 
 def test_every_earlier_checkpoint_of_an_honest_log_holds(

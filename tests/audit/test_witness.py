@@ -28,7 +28,7 @@ NOW_S = 1_795_000_000
 SHIFT = ("UPDATE audit SET seq=-seq WHERE seq>3", "UPDATE audit SET seq=1-seq WHERE seq<0")
 INSERT = (
     "INSERT INTO audit SELECT {}, at_ns, 'eve', role, session, address, action, target, before, "
-    "after, result, code, reason, correlation, previous, hash FROM audit WHERE seq=1"
+    "after, result, code, reason, correlation, previous, hash, tenant FROM audit WHERE seq=1"
 )
 _ = VERIFIER  # imported with its module, which the helper needs
 
@@ -95,7 +95,7 @@ def test_ctl_13_a_history_written_anew_with_the_stolen_key(
         checkpoint = forged.log().note()[0]
         found = seen(at, memory, forged.folder)
     finally:
-        forged.store.close()
+        forged.opened.close()
     assert found.finding == finding
     if finding is None:  # what only adds is no rewriting: a witness cannot tell who added it
         return
@@ -219,7 +219,7 @@ def test_the_host_keeps_what_its_witness_signed_and_the_verifier_holds_the_log_t
     try:
         forged.log()
     finally:
-        forged.store.close()
+        forged.opened.close()
     (forged.folder / "witness").mkdir()
     (forged.folder / "witness" / "x").write_bytes(note)
     assert "another history" in check(forged.folder, key, *options, capsys=capsys)["detail"]
@@ -299,7 +299,7 @@ def test_ctl_13_the_process_signs_refuses_alarms(at: Desk, tmp_path: Path):
     try:
         forged.log()
     finally:
-        forged.store.close()
+        forged.opened.close()
     told = tmp_path / "told"
     bell = tmp_path / "bell"
     bell.write_text(f'#!/bin/sh\nprintf "%s" "$1" > {told}\n', "utf-8")

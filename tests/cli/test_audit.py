@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from tests.api.deck import Wire, running
 from tests.cli.conftest import Api, Outcome
 from tests.program import PROGRAM
+from tests.raw import untriggered
 from tradedeck.audit.types import Act, Action, Who
 from tradedeck.ops.exits import Exit
-from tradedeck.store.sessions import WriteSession
 
 PATHS = [str(PROGRAM), *sys.path]
 VERIFIER = Path(__file__).parents[2] / "tools" / "verify_audit.py"
@@ -92,16 +91,12 @@ def test_a_stopped_log_says_the_same_without_an_api(tmp_path: Path):
 def test_inv_13_a_log_that_breaks_ends_with_1_running_and_stopped(tmp_path: Path):
     home = tmp_path / "h"
 
-    def tamper(write: WriteSession) -> None:
-        write.execute(text("DROP TRIGGER audit_no_update"))
-        write.execute(text("UPDATE audit SET actor='eve' WHERE seq=3"))
-
     async def scenario() -> Outcome:
         async with running(home, Wire()) as deck:
             for _ in range(5):
                 await deck.context.audit(Act(Action.FLATTEN, Who("ada", "risk")))
             await deck.context.trail.caught_up()
-            await deck.context.store.write(tamper)
+            untriggered(deck.context.whole, "UPDATE audit SET actor='eve' WHERE seq=3")
             given = {"TRADEDECK_URL": deck.url, "TRADEDECK_TOKEN": deck.token}
             return await asyncio.to_thread(tradedeck, "verify", **given)
 

@@ -10,18 +10,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, Table, select, text
 from tests.postgres import Postgres
+from tests.tables import metadata
 
-# Every module that declares tables: a table without a migration is found here.
-import tradedeck.audit.tables
-import tradedeck.desired.tables
-import tradedeck.identity.tables
-import tradedeck.identity.tables_control
-import tradedeck.identity.tables_people
-import tradedeck.jobs.tables
-import tradedeck.projections.tables
-import tradedeck.projections.tables_stop  # noqa: F401 - imported for what they declare
 from tradedeck.store import postgres as pg
-from tradedeck.store.metadata import metadata
 from tradedeck.store.migrate import VERSION_TABLE, current, downgrade, migrate, revisions
 from tradedeck.store.sqlite import writer_engine
 
@@ -125,7 +116,7 @@ def test_inv_7_halts_of_runners_stay_in_force_both_ways(engine: Engine):
     add = 'INSERT INTO halts (scope, level, reason, "by", at_ns, event) VALUES '
     with engine.begin() as connection:
         connection.execute(text(add + "('all', 'halted', 'r', 'o', 1, 2)"))
-    migrate(engine)
+    migrate(engine, "0004")
     query = text("SELECT scope, holder, level FROM halts")
     with engine.begin() as connection:
         assert connection.execute(query).all() == [("all", "runner", "halted")]

@@ -10,14 +10,14 @@ import pytest
 from tradedeck.projections.apply import apply, read_mark
 from tradedeck.projections.check import parse_page
 from tradedeck.projections.types import Applied
-from tradedeck.store.database import Store, open_store
+from tradedeck.store.database import ScopedStore, open_store
 from tradedeck.testkit.journals import MemoryJournal
 
 
 @pytest.fixture
-def store(tmp_path: Path, store_url: str) -> Iterator[Store]:
+def store(tmp_path: Path, store_url: str) -> Iterator[ScopedStore]:
     opened = open_store(tmp_path / "store" / "tradedeck.db", store_url)
-    yield opened
+    yield opened.of("main")
     opened.close()
 
 
@@ -27,7 +27,7 @@ def journal() -> MemoryJournal:
 
 
 @pytest.fixture
-def pull(store: Store) -> Callable[..., Applied]:
+def pull(store: ScopedStore) -> Callable[..., Applied]:
     """Ask a journal once, as the api does, and apply the answer."""
 
     def pull_once(journal: MemoryJournal, most: int = 500) -> Applied:

@@ -16,13 +16,13 @@ from tradedeck.projections.apply import append_own, apply, read_mark
 from tradedeck.projections.check import parse_page
 from tradedeck.projections.types import Applied, Verdict
 from tradedeck.readmodels.consistency import discrepancies
-from tradedeck.store.database import Store
+from tradedeck.store.database import ScopedStore
 from tradedeck.testkit.journals import MemoryJournal, TradingDay
 
 Pull = Callable[..., Applied]
 
 
-def rows(store: Store, table: Table) -> list[dict[str, Any]]:
+def rows(store: ScopedStore, table: Table) -> list[dict[str, Any]]:
     key = list(table.primary_key.columns)
     return store.read_now(lambda s: [dict(r) for r in s.all(select(table).order_by(*key))])
 
@@ -43,7 +43,7 @@ def a_day(journal: MemoryJournal) -> TradingDay:
     return day
 
 
-def test_golden_flow(store: Store, journal: MemoryJournal, pull: Pull):
+def test_golden_flow(store: ScopedStore, journal: MemoryJournal, pull: Pull):
     day = a_day(journal)
     applied = pull(journal)
     assert (applied.verdict, applied.behind, len(applied.events)) == (
@@ -89,7 +89,7 @@ def test_golden_flow(store: Store, journal: MemoryJournal, pull: Pull):
 
 
 def test_p_and_l_is_the_change_of_balance_to_the_cent(
-    store: Store, journal: MemoryJournal, pull: Pull
+    store: ScopedStore, journal: MemoryJournal, pull: Pull
 ):
     day = TradingDay(journal)
     day.start()
@@ -104,7 +104,9 @@ def test_p_and_l_is_the_change_of_balance_to_the_cent(
     assert total == day.balance - day.opening
 
 
-def test_a_missing_fill_is_found_by_the_check(store: Store, journal: MemoryJournal, pull: Pull):
+def test_a_missing_fill_is_found_by_the_check(
+    store: ScopedStore, journal: MemoryJournal, pull: Pull
+):
     a_day(journal)
     pull(journal)
     assert store.read_now(discrepancies) == []
@@ -117,7 +119,7 @@ def test_a_missing_fill_is_found_by_the_check(store: Store, journal: MemoryJourn
 
 @pytest.mark.parametrize("most", [1, 2, 3, 7])
 def test_the_size_of_pages_changes_nothing(
-    store: Store, journal: MemoryJournal, pull: Pull, most: int, tmp_path: Any
+    store: ScopedStore, journal: MemoryJournal, pull: Pull, most: int, tmp_path: Any
 ):
     a_day(journal)
     while pull(journal, most).behind:
@@ -129,14 +131,15 @@ def test_the_size_of_pages_changes_nothing(
     }
     from tradedeck.store.database import open_store
 
-    other = open_store(tmp_path / "other.db")
+    opened = open_store(tmp_path / "other.db")
+    other = opened.of("main")
     page = parse_page("local", journal.answer({"after": 0}))
     other.write_now(lambda s: apply(s, page, 5))
     assert small == {name: rows(other, t.metadata.tables[name]) for name in small}
-    other.close()
+    opened.close()
 
 
-def test_ctl_8_the_same_page_twice_changes_nothing(store: Store, journal: MemoryJournal):
+def test_ctl_8_the_same_page_twice_changes_nothing(store: ScopedStore, journal: MemoryJournal):
     a_day(journal)
     page = parse_page("local", journal.answer({"after": 0}))
     store.write_now(lambda s: apply(s, page, 5))
@@ -147,7 +150,7 @@ def test_ctl_8_the_same_page_twice_changes_nothing(store: Store, journal: Memory
 
 
 def test_ctl_8_forged_chain_stops_the_source_and_alarms(
-    store: Store, journal: MemoryJournal, pull: Pull
+    store: ScopedStore, journal: MemoryJournal, pull: Pull
 ):
     a_day(journal)
     journal.entries[4] = journal.entries[4]._replace(body='{"forged":true}')
@@ -163,7 +166,7 @@ def test_ctl_8_forged_chain_stops_the_source_and_alarms(
 
 
 def test_a_new_journal_is_recorded_beside_the_old_one(
-    store: Store, journal: MemoryJournal, pull: Pull
+    store: ScopedStore, journal: MemoryJournal, pull: Pull
 ):
     a_day(journal)
     pull(journal)
@@ -181,7 +184,7 @@ def test_a_new_journal_is_recorded_beside_the_old_one(
 
 
 def test_an_entry_nobody_can_read_is_kept_and_alarmed(
-    store: Store, journal: MemoryJournal, pull: Pull
+    store: ScopedStore, journal: MemoryJournal, pull: Pull
 ):
     journal.append("order.filled", {"fill": {"order": "o9"}})
     journal.append("order.accepted", {"order": "never"})
@@ -195,7 +198,7 @@ def test_an_entry_nobody_can_read_is_kept_and_alarmed(
 
 
 def test_the_same_alarm_again_is_counted_until_acknowledged(
-    store: Store, journal: MemoryJournal, pull: Pull
+    store: ScopedStore, journal: MemoryJournal, pull: Pull
 ):
     for _ in range(3):
         journal.append("alarm", {"code": "X", "detail": "d", "severity": "loud"})
@@ -208,7 +211,9 @@ def test_the_same_alarm_again_is_counted_until_acknowledged(
     assert [a["count"] for a in rows(store, t.alerts)] == [3, 1]
 
 
-def test_own_facts_share_the_stream_and_chain(store: Store, journal: MemoryJournal, pull: Pull):
+def test_own_facts_share_the_stream_and_chain(
+    store: ScopedStore, journal: MemoryJournal, pull: Pull
+):
     first = store.write_now(lambda s: append_own(s, "alarm", {"code": "A"}, 1))
     journal.append("cycle", {"n": 1})
     second = pull(journal).events[0]
@@ -216,7 +221,7 @@ def test_own_facts_share_the_stream_and_chain(store: Store, journal: MemoryJourn
     assert (first.id, second.id, third.id, third.seq) == (1, 2, 3, 2)
 
 
-def test_halts_conditions_feeds_breaches(store: Store, journal: MemoryJournal, pull: Pull):
+def test_halts_conditions_feeds_breaches(store: ScopedStore, journal: MemoryJournal, pull: Pull):
     put = journal.append
     put("halt.set", {"scope": "all", "level": "halted", "reason": "r", "by": "a"})
     put("halt.set", {"scope": "trader/t", "level": "pause", "reason": "r", "by": "a"})
@@ -259,7 +264,9 @@ def test_halts_conditions_feeds_breaches(store: Store, journal: MemoryJournal, p
     }
 
 
-def test_5000_entries_a_second_are_sustained(store: Store, journal: MemoryJournal, pull: Pull):
+def test_5000_entries_a_second_are_sustained(
+    store: ScopedStore, journal: MemoryJournal, pull: Pull
+):
     day = TradingDay(journal)
     day.start()
     while journal.head < 3_000:

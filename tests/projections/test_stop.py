@@ -19,7 +19,7 @@ from tradedeck.projections.apply import append_own
 from tradedeck.projections.stop import KILL_SENT
 from tradedeck.projections.types import Applied
 from tradedeck.readmodels import stop
-from tradedeck.store.database import Store
+from tradedeck.store.database import ScopedStore
 from tradedeck.testkit.journals import MemoryJournal
 
 Pull = Callable[..., Applied]
@@ -32,12 +32,12 @@ PROOF = {"reads": [[1, 5], [2, 5], [3, 6]], "held": {}, "kept": []}
 MS = {"to_last_cancel_sent": 3.5, "to_cancelled": 7.0, "to_flat": 21.0}
 
 
-def rows(store: Store, table: Table) -> list[dict[str, Any]]:
+def rows(store: ScopedStore, table: Table) -> list[dict[str, Any]]:
     key = list(table.primary_key.columns)
     return store.read_now(lambda s: [dict(r) for r in s.all(select(table).order_by(*key))])
 
 
-def latches(store: Store) -> dict[str, tuple[str, list[str]]]:
+def latches(store: ScopedStore) -> dict[str, tuple[str, list[str]]]:
     found = store.read_now(stop.read_latches)
     return {each["scope"]: (each["level"], each["holders"]) for each in found}
 
@@ -47,7 +47,7 @@ def guard() -> MemoryJournal:
     return MemoryJournal("guard", "g1")
 
 
-def sent(store: Store, **more: Any) -> None:
+def sent(store: ScopedStore, **more: Any) -> None:
     store.write_now(lambda s: append_own(s, KILL_SENT, {**KILL, "latched": [], **more}, 10**18))
 
 
@@ -68,14 +68,14 @@ def proved(guard: MemoryJournal) -> None:
                                "ms": MS, "sha256": "ab" * 32})  # fmt: skip
 
 
-def found(store: Store) -> dict[str, Any]:
+def found(store: ScopedStore) -> dict[str, Any]:
     kill = store.read_now(lambda s: stop.find_kill(s, ID))
     assert kill is not None
     return kill
 
 
 def test_a_kill_from_its_posting_to_its_proof(
-    store: Store, journal: MemoryJournal, guard: MemoryJournal, pull: Pull
+    store: ScopedStore, journal: MemoryJournal, guard: MemoryJournal, pull: Pull
 ):
     sent(store)
     assert found(store)["state"] == "unanswered"
@@ -108,7 +108,7 @@ def test_a_kill_from_its_posting_to_its_proof(
 
 
 def test_a_holder_has_latched_since_its_own_journal_says_so(
-    store: Store, guard: MemoryJournal, pull: Pull
+    store: ScopedStore, guard: MemoryJournal, pull: Pull
 ):
     guard.at_ns -= 10**9
     requested(guard)
@@ -118,7 +118,9 @@ def test_a_holder_has_latched_since_its_own_journal_says_so(
     assert latched["guard"] < latched["store"] == latched["runner"]
 
 
-def test_the_runners_word_alone_never_ends_a_kill(store: Store, journal: MemoryJournal, pull: Pull):
+def test_the_runners_word_alone_never_ends_a_kill(
+    store: ScopedStore, journal: MemoryJournal, pull: Pull
+):
     sent(store, latched=["runner"])
     journal.append("kill.owned", {"id": ID, "account": "paper", "by": "runner"})
     journal.append("kill.account_flat", {"id": ID, "account": "paper", "proof": PROOF})
@@ -132,7 +134,11 @@ def test_the_runners_word_alone_never_ends_a_kill(store: Store, journal: MemoryJ
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_the_order_in_which_journals_arrive_does_not_matter(
-    store: Store, journal: MemoryJournal, guard: MemoryJournal, pull: Pull, order: tuple[int, ...]
+    store: ScopedStore,
+    journal: MemoryJournal,
+    guard: MemoryJournal,
+    pull: Pull,
+    order: tuple[int, ...],
 ):
     requested(guard)
     guard.append("kill.owned", {"id": ID, "account": "paper", "by": "guard", "epoch": 3})
@@ -152,7 +158,7 @@ def test_the_order_in_which_journals_arrive_does_not_matter(
     assert store.read_now(lambda s: stop.unanswered(s, 0)) == []
 
 
-def test_what_nobody_took_is_known_after_a_restart(store: Store):
+def test_what_nobody_took_is_known_after_a_restart(store: ScopedStore):
     sent(store)
     assert store.read_now(lambda s: stop.unanswered(s, 0)) == [KILL]
     assert store.read_now(lambda s: stop.unanswered(s, 10**18 + 1)) == []  # long ago
@@ -161,7 +167,7 @@ def test_what_nobody_took_is_known_after_a_restart(store: Store):
 
 
 def test_inv_7_only_the_guards_word_takes_the_latch_of_the_store_away(
-    store: Store, journal: MemoryJournal, guard: MemoryJournal, pull: Pull
+    store: ScopedStore, journal: MemoryJournal, guard: MemoryJournal, pull: Pull
 ):
     sent(store)
     requested(guard)
@@ -179,7 +185,7 @@ def test_inv_7_only_the_guards_word_takes_the_latch_of_the_store_away(
 
 
 def test_the_strictest_holder_is_what_a_scope_shows(
-    store: Store, journal: MemoryJournal, guard: MemoryJournal, pull: Pull
+    store: ScopedStore, journal: MemoryJournal, guard: MemoryJournal, pull: Pull
 ):
     journal.append("halt.set", {"scope": "all", "level": "pause", "reason": "a", "by": "x"})
     guard.append("halt.set", {"scope": "all", "level": "halted", "reason": "b", "by": "y"})
@@ -190,7 +196,7 @@ def test_the_strictest_holder_is_what_a_scope_shows(
     assert (latch["level"], latch["by"], latch["holders"]) == ("halted", "y", ["guard", "runner"])
 
 
-def test_lifts_wait_and_end(store: Store, guard: MemoryJournal, pull: Pull):
+def test_lifts_wait_and_end(store: ScopedStore, guard: MemoryJournal, pull: Pull):
     wait = {"scope": "all", "reason": "ok", "by": "rita", "due_ns": 10**18 + 5, "wait_s": 60}
     for name in ("lift_1", "lift_2", "lift_3"):
         guard.append("halt.lift_waiting", {"id": name, **wait})
@@ -209,7 +215,7 @@ def test_lifts_wait_and_end(store: Store, guard: MemoryJournal, pull: Pull):
     assert next(iter(lifts)) == "lift_1"  # what waits stands first
 
 
-def test_drills_and_the_guards_standing(store: Store, guard: MemoryJournal, pull: Pull):
+def test_drills_and_the_guards_standing(store: ScopedStore, guard: MemoryJournal, pull: Pull):
     guard.append("guard.started", {"pid": 7, "build": "b"})
     guard.append("drill.done", {"id": "drill_1", "orders": 50, "positions": 50, "ms": MS,
                                 "by": "schedule"})  # fmt: skip
@@ -229,7 +235,7 @@ def test_drills_and_the_guards_standing(store: Store, guard: MemoryJournal, pull
 
 
 def test_the_evidence_holds_every_step_and_shows_a_changed_copy(
-    store: Store, journal: MemoryJournal, guard: MemoryJournal, pull: Pull
+    store: ScopedStore, journal: MemoryJournal, guard: MemoryJournal, pull: Pull
 ):
     requested(guard)
     step(guard, "cancel sent", "guard", orders=2)

@@ -6,17 +6,17 @@ import asyncio
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import Engine, delete, func, select
 from tests.postgres import Postgres
+from tests.raw import raw
 
 from tradedeck.jobs.tables import jobs
 from tradedeck.kernel.errors import Code, TradedeckError
-from tradedeck.store.database import Store, open_store
+from tradedeck.store.database import ScopedStore, Store, open_store
 from tradedeck.store.sessions import ReadSession, WriteSession
 
 JOB = {
@@ -31,25 +31,36 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path, store_url: str):
-    opened = open_store(path, store_url)
-    yield opened
-    opened.close()
+def opened(path: Path, store_url: str):
+    made = open_store(path, store_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store(opened: Store) -> ScopedStore:
+    return opened.of("main")
+
+
+def said(engine: Engine, question: str) -> Any:
+    """The database's own answer."""
+    with engine.connect() as connection:
+        return connection.exec_driver_sql(question).scalar()
 
 
 def count(read: ReadSession) -> int:
     return read.scalar(select(func.count()).select_from(jobs))
 
 
-def test_what_returned_is_there_after_a_restart(path: Path, store: Store, store_url: str):
-    store.write_now(lambda write: write.insert(jobs, [JOB]))
-    store.close()
+def test_what_returned_is_there_after_a_restart(path: Path, opened: Store, store_url: str):
+    opened.of("main").write_now(lambda write: write.insert(jobs, [JOB]))
+    opened.close()
     again = open_store(path, store_url)
-    assert again.read_now(count) == 1
+    assert again.of("main").read_now(count) == 1
     again.close()
 
 
-def test_a_unit_that_raises_leaves_nothing(store: Store):
+def test_a_unit_that_raises_leaves_nothing(store: ScopedStore):
     def fail(write: WriteSession) -> None:
         write.insert(jobs, [JOB])
         raise RuntimeError
@@ -59,10 +70,10 @@ def test_a_unit_that_raises_leaves_nothing(store: Store):
     assert store.read_now(count) == 0
 
 
-def test_a_read_session_cannot_write_by_type_nor_by_database(store: Store):
+def test_a_read_session_cannot_write_by_type_nor_by_database(store: ScopedStore):
     assert not hasattr(ReadSession, "execute")
     with pytest.raises(TradedeckError) as caught:
-        store.read_now(lambda read: read.all(text("DELETE FROM jobs")))
+        store.read_now(lambda read: read.all(delete(jobs)))
     assert caught.value.code is Code.STORAGE
 
 
@@ -72,28 +83,22 @@ def test_no_session_can_commit():
 
 def test_durability_and_the_one_checkpointer(path: Path):
     store = open_store(path)
-
-    def pragma(name: str) -> Callable[[ReadSession], Any]:
-        return lambda session: session.scalar(text(f"PRAGMA {name}"))
-
-    assert store.write_now(pragma("journal_mode")) == "wal"
-    assert store.write_now(pragma("synchronous")) == 2  # FULL
-    assert store.write_now(pragma("wal_autocheckpoint")) > 0
-    assert store.read_now(pragma("wal_autocheckpoint")) == 0
-    assert store.read_now(pragma("query_only")) == 1
+    writer, readers = store._works.engines.writer, store._works.engines.readers
+    assert said(writer, "PRAGMA journal_mode") == "wal"
+    assert said(writer, "PRAGMA synchronous") == 2  # FULL
+    assert said(writer, "PRAGMA wal_autocheckpoint") > 0
+    assert said(readers, "PRAGMA wal_autocheckpoint") == 0
+    assert said(readers, "PRAGMA query_only") == 1
     store.close()
 
 
 def test_durability_and_snapshots_of_postgresql(path: Path, postgres: Postgres):
     store = open_store(path, postgres.migrated())
-
-    def shown(name: str) -> Callable[[ReadSession], Any]:
-        return lambda session: session.scalar(text(f"SHOW {name}"))
-
-    assert store.write_now(shown("synchronous_commit")) == "on"
-    assert store.write_now(shown("transaction_isolation")) == "read committed"
-    assert store.read_now(shown("transaction_isolation")) == "repeatable read"
-    assert store.read_now(shown("transaction_read_only")) == "on"
+    writer, readers = store._works.engines.writer, store._works.engines.readers
+    assert said(writer, "SHOW synchronous_commit") == "on"
+    assert said(writer, "SHOW transaction_isolation") == "read committed"
+    assert said(readers, "SHOW transaction_isolation") == "repeatable read"
+    assert said(readers, "SHOW transaction_read_only") == "on"
     store.close()
 
 
@@ -109,13 +114,17 @@ def test_only_one_program_writes_a_database_of_postgresql(tmp_path: Path, postgr
 
 def test_a_writer_that_lost_its_connection_takes_the_lock_again(path: Path, postgres: Postgres):
     store = open_store(path, postgres.migrated())
-    before = store.write_now(lambda write: write.scalar(text("SELECT pg_backend_pid()")))
+    pid, writer = "SELECT pg_backend_pid()", store._works.engines.writer
+    before = said(writer, pid)
     postgres.admin(f"SELECT pg_terminate_backend({before}, 10000)")
-    store.write_now(lambda write: write.insert(jobs, [JOB]))
-    held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = :pid")
-    now = store.write_now(lambda write: write.scalar(text("SELECT pg_backend_pid()")))
+    store.of("main").write_now(lambda write: write.insert(jobs, [JOB]))
+    now = said(writer, pid)
     assert now != before
-    assert store.read_now(lambda read: read.scalar(held, {"pid": now})) == 1
+    held = (
+        "SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database "
+        "WHERE locktype = 'advisory' AND d.datname = current_database()"
+    )
+    assert said(store._works.engines.readers, held) == 1
     store.close()
 
 
@@ -162,7 +171,7 @@ def test_modes(path: Path):
     assert stat.S_IMODE(path.with_suffix(".lock").stat().st_mode) == 0o600
 
 
-def test_readers_see_a_snapshot_while_the_writer_works(store: Store):
+def test_readers_see_a_snapshot_while_the_writer_works(store: ScopedStore):
     async def scenario() -> tuple[int, int]:
         def slow(read: ReadSession) -> tuple[int, int]:
             before = count(read)
@@ -175,7 +184,9 @@ def test_readers_see_a_snapshot_while_the_writer_works(store: Store):
     assert store.read_now(count) == 1
 
 
-def test_overload_is_refused_not_queued_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch):
+def test_overload_is_refused_not_queued_for_ever(
+    store: ScopedStore, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("tradedeck.store.database.WAITING_MAX", 2)
 
     async def scenario() -> list[object]:
@@ -187,14 +198,14 @@ def test_overload_is_refused_not_queued_for_ever(store: Store, monkeypatch: pyte
     assert {r.code for r in refused} == {Code.UNAVAILABLE}
 
 
-def test_a_closed_store_refuses(store: Store):
-    store.close()
+def test_a_closed_store_refuses(opened: Store):
+    opened.close()
     with pytest.raises(TradedeckError):
-        asyncio.run(store.read(count))
+        asyncio.run(opened.of("main").read(count))
 
 
-def test_a_newer_schema_is_refused(path: Path, store: Store, store_url: str):
-    store.write_now(lambda w: w.execute(text("UPDATE alembic_version SET version_num='9999'")))
-    store.close()
+def test_a_newer_schema_is_refused(path: Path, opened: Store, store_url: str):
+    raw(opened, "UPDATE alembic_version SET version_num='9999'")
+    opened.close()
     with pytest.raises(TradedeckError, match="9999"):
         open_store(path, store_url)

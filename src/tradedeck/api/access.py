@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from tradedeck.api.context import Context, context_of
+from tradedeck.api.context import ACTOR, Context, context_of
 from tradedeck.audit.types import Act, Action, Result
 from tradedeck.identity import people, people_store
 from tradedeck.identity.permissions import Permission, holds, may
@@ -22,9 +22,8 @@ from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.store.sessions import ReadSession
 
-# Keys in the ASGI scope.
-ACTOR = "tradedeck.actor"
-SEND = "tradedeck.send"  # the server's own, below every layer: for the body of a stream
+# In the ASGI scope: the server's own, below every layer, for the body of a stream.
+SEND = "tradedeck.send"
 
 
 class Rule:

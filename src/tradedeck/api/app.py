@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp
 
 from tradedeck.api import openapi, problems
@@ -87,11 +89,18 @@ def build() -> FastAPI:
     return app
 
 
+def _outside(context: Context) -> Callable[[HTTPConnection], Context]:
+    """What somebody is given who has not signed in."""
+    made = context.outside()
+    return lambda _: made
+
+
 def create_app(context: Context) -> ASGIApp:
     """The whole application around its parts."""
     app = build()
     site = Site()
     app.state.context = context
+    app.state.outside = _outside(context)
     app.state.site = site
     return Front(
         app, context.authenticator, context.limits, sign_in_page=site.page, hot=context.hot

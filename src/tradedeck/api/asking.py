@@ -29,7 +29,7 @@ async def ask(
     Raises:
         TradedeckError: what the runner said against it; UNAVAILABLE or TIMEOUT without an answer.
     """
-    runner = context.settings.runner
+    runner = context.runner
     body = {"command": question, "args": args, "by": actor.name, "audit": None}
     data = seal(
         context.key,

@@ -104,9 +104,14 @@ def bars(series: BarSeries, first: int, last: int) -> list[dict[str, Any]]:
 KEPT: Final = Candles()
 
 
-async def of_trader(facts: Facts, spec: Mapping[str, Any]) -> BarSeries | None:
-    """The bars of a trader's instrument from its feed; None where its source cannot be read."""
+async def of_trader(facts: Facts, spec: Mapping[str, Any], *, on_host: bool) -> BarSeries | None:
+    """The bars of a trader's instrument from its feed; None where its source cannot be read.
+
+    `on_host`: files of this host are the tenant's; else only what is bundled is read.
+    """
     feed = by_id(facts.document, "feeds").get(str(spec.get("feed")), {})
+    if not on_host and not str(feed.get("source")).startswith(PREFIX):
+        return None
     instrument = str(spec.get("instrument"))
     return await asyncio.to_thread(
         KEPT.series,

@@ -97,7 +97,7 @@ def _detail(reply: dict[str, Any]) -> str | None:
 
 
 async def _ask(context: Context, command: Command, now: int) -> dict[str, Any]:
-    runner = context.settings.runner
+    runner = context.runner
     body = {
         "command": command.name,
         "args": command.args,

@@ -17,6 +17,7 @@ from tradedeck.kernel.errors import TradedeckError
 from tradedeck.projections.apply import last_event
 from tradedeck.readmodels.parts import mapping, sequence
 from tradedeck.readmodels.status import SILENT_NS, age_ms
+from tradedeck.store.scope import MAIN
 
 # The supervisor's words for a process, in ours.
 _STATES: Final = {
@@ -35,9 +36,11 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 async def components(context: Context) -> list[dict[str, Any]]:
-    """Every part."""
+    """Every part; for a tenant without the host those that serve it."""
     processes = await asyncio.to_thread(_processes, context.settings.run_path / "processes.json")
     venue = any(item["id"] == f"process/{VENUE_PROCESS}" for item in processes)
+    if context.tenant != MAIN:  # the processes are the host's
+        return [await _store(context), _bus(context), _streams(context)]
     return [
         *processes,
         *_sources(context, venue=venue),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -22,15 +23,20 @@ from tradedeck.desired.types import Version
 from tradedeck.identity.authenticate import Authenticator
 from tradedeck.identity.passwords import Passwords
 from tradedeck.identity.sealing import Sealer
+from tradedeck.identity.types import Actor
 from tradedeck.kernel.clock import Clock
+from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.kernel.signing import SigningKey
 from tradedeck.settings import Settings
-from tradedeck.store.database import Store
+from tradedeck.store.database import ScopedStore, Store
+from tradedeck.store.scope import MAIN, Door
+
+ACTOR = "tradedeck.actor"  # in the ASGI scope
 
 
 @dataclass(slots=True)
 class Context:
-    """The api's parts.
+    """The api's parts, for one tenant: `store` sees its rows alone, `whole` makes the others'.
 
     `closing` is set when the process stops: streams end on it. `hot` holds, by path, bodies of
     GETs that `front` answers from memory to whoever may read; a route of the same path declares
@@ -41,7 +47,8 @@ class Context:
 
     settings: Settings
     clock: Clock
-    store: Store
+    whole: Store
+    store: ScopedStore
     authenticator: Authenticator
     key: SigningKey
     bus: Bus
@@ -52,14 +59,62 @@ class Context:
     sealer: Sealer
     kills: Kills = field(default_factory=Kills)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    hot: dict[str, Callable[[], bytes | None]] = field(default_factory=dict)
+    hot: dict[tuple[str, str], Callable[[], bytes | None]] = field(default_factory=dict)
     live: Live = field(default_factory=Live)
+    tenants: dict[str, Context] = field(default_factory=dict[str, "Context"])
     recorder: Recorder = field(init=False)
     limits: Limits = field(init=False)
 
     def __post_init__(self) -> None:
-        self.recorder = Recorder(self.store, self.clock)
-        self.limits = Limits(self.settings, self.store, self.clock)
+        self.recorder = Recorder(self.whole.beyond(Door.AUDIT), self.clock)
+        self.limits = Limits(self.settings, self.whole.beyond(Door.CONTROL), self.clock)
+        self.tenants[self.store.tenant] = self
+
+    @property
+    def tenant(self) -> str:
+        """Whose context this is; empty for a request that nobody has signed in for."""
+        return self.store.tenant
+
+    @property
+    def runner(self) -> str:
+        """The runner that this tenant commands.
+
+        Raises:
+            TradedeckError: NOT_FOUND: the one runner of this version is the first tenant's.
+        """
+        if self.tenant != MAIN:
+            raise TradedeckError(
+                Code.NOT_FOUND,
+                f"The tenant {self.tenant} has no runner.",
+                hint="The runner of this host belongs to the tenant main.",
+            )
+        return self.settings.runner
+
+    def host_only(self, what: str) -> None:
+        """Refuse what shows the host. FORBIDDEN for a tenant whose host it is not."""
+        if self.tenant != MAIN:
+            raise TradedeckError(Code.FORBIDDEN, f"{what} is the host's: ask its operator.")
+
+    def of(self, tenant: str) -> Context:
+        """The same parts for another tenant. FORBIDDEN for one that is not known."""
+        found = self.tenants.get(tenant)
+        if found is None:
+            raise TradedeckError(Code.FORBIDDEN, f"There is no tenant {tenant}.")
+        return found
+
+    def outside(self) -> Context:
+        """For whoever has not signed in: nothing but accounts and their credentials."""
+        made = copy.copy(self)
+        made.store = self.whole.beyond(Door.IDENTITY)
+        return made
+
+    def beside(self, tenant: str, library: Library, desired: Version) -> Context:
+        """A context for another tenant: what is shared, and what is its own, still empty."""
+        made = copy.copy(self)
+        made.store, made.library, made.desired = self.whole.of(tenant), library, desired
+        made.kills, made.live = Kills(), Live()
+        self.tenants[tenant] = made
+        return made
 
     async def audit(self, act: Act) -> Record:
         """Record an act, committed when this returns; raises where it could not be recorded."""
@@ -67,13 +122,21 @@ class Context:
 
 
 def context_of(connection: HTTPConnection) -> Context:
-    """The context of a request or socket, outside of dependency injection."""
-    return connection.app.state.context
+    """The context of the tenant whose person or program asks; fails closed.
+
+    Raises:
+        TradedeckError: FORBIDDEN, of a tenant that is not known.
+    """
+    actor: Actor | None = connection.scope.get(ACTOR)
+    if actor is None:  # the front lets nobody pass but to what is public
+        return connection.app.state.outside(connection)
+    context: Context = connection.app.state.context
+    return context.of(actor.tenant)
 
 
 async def _inject(connection: HTTPConnection) -> Context:
     # async, although it awaits nothing: FastAPI runs plain functions on a thread.
-    return connection.app.state.context
+    return context_of(connection)
 
 
 Ctx = Annotated[Context, Depends(_inject)]

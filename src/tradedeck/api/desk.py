@@ -35,6 +35,7 @@ from tradedeck.identity.permissions import Permission, holds
 from tradedeck.identity.types import Actor
 from tradedeck.kernel.clock import NS_PER_S, format_ns
 from tradedeck.kernel.errors import Code, TradedeckError
+from tradedeck.store.scope import MAIN, Door
 from tradedeck.store.sessions import WriteSession
 
 DESIRED_TTL_NS = 60 * NS_PER_S
@@ -115,6 +116,8 @@ async def refused(
 async def took_effect(context: Context, version: Version) -> None:
     """Remember the version in force, and wake the runner (which asks by itself too)."""
     context.desired = version
+    if context.tenant != MAIN:  # there is no runner to wake
+        return
     runner = context.settings.runner
     await context.bus.publish(f"desired.hint.{runner}", {"generation": version.generation})
 
@@ -148,10 +151,12 @@ def wire_changes(changes: tuple[Change, ...] | list[Change]) -> list[ConfigChang
 async def countdowns(context: Context) -> None:
     """The loop that acts on what waited long enough."""
     while not context.closing.is_set():
-        for waiting in await context.store.read(
-            lambda read: store.due(read, context.clock.now_ns())
-        ):
-            await _due(context, waiting)
+        now = context.clock.now_ns()
+        every = context.whole.beyond(Door.DESIRED)
+        for tenant in await every.read(lambda read, now=now: store.tenants_due(read, now)):
+            own = context.of(tenant)
+            for waiting in await own.store.read(lambda read, now=now: store.due(read, now)):
+                await _due(own, waiting)
         await asyncio.sleep(TICK_S)
 
 

@@ -16,7 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradedeck.api import problems
-from tradedeck.api.access import ACTOR, SEND
+from tradedeck.api.access import SEND
+from tradedeck.api.context import ACTOR
 from tradedeck.api.limits import Limits
 from tradedeck.identity.authenticate import Authenticator
 from tradedeck.identity.permissions import Permission, holds
@@ -91,7 +92,7 @@ class Front:
         limits: Limits,
         *,
         sign_in_page: Callable[[], bytes],
-        hot: Mapping[str, Callable[[], bytes | None]],
+        hot: Mapping[tuple[str, str], Callable[[], bytes | None]],
     ) -> None:
         self._app = app
         self._authenticator = authenticator
@@ -121,7 +122,7 @@ class Front:
                     return
                 if actor.via is Via.SESSION and method not in SAFE:
                     _same_origin(headers, guard=True)
-                hot = self._hot.get(scope["path"])
+                hot = self._hot.get((actor.tenant, scope["path"]))
                 if hot is not None and method == "GET" and holds(actor, Permission.READ):
                     content = hot()
                     if content is not None:  # else the route makes it, and may wait

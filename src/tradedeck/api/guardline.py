@@ -35,7 +35,7 @@ async def tell(
     Raises:
         TradedeckError: what the guard refused it for; UNAVAILABLE or TIMEOUT without an answer.
     """
-    subject, data = f"kill.{context.settings.runner}", _sealed(context, kind, body)
+    subject, data = f"kill.{context.runner}", _sealed(context, kind, body)
     return _taken(mapping(await context.bus.request(subject, data, timeout_s=timeout_s)))
 
 
@@ -103,7 +103,7 @@ def _sealed(context: Context, kind: str, body: dict[str, Any]) -> bytes:
     return seal(
         context.key,
         kind=kind,
-        target=f"guard.{context.settings.runner}",
+        target=f"guard.{context.runner}",
         body=body,
         now_ns=context.clock.now_ns(),
         ttl_ns=TTL_NS,

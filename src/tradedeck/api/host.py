@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
+from starlette.requests import HTTPConnection
 
 from tradedeck.api import hostpeople, problems
 from tradedeck.api.context import Context, Ctx
@@ -18,6 +19,7 @@ from tradedeck.api.wire_people import IssuedToken, NewToken, PersonName
 from tradedeck.identity import service
 from tradedeck.identity.types import Role
 from tradedeck.kernel.clock import format_ns
+from tradedeck.store.scope import MAIN
 
 
 class NewLink(Wire):
@@ -49,6 +51,12 @@ def create_host_app(context: Context) -> FastAPI:
     problems.install(app)
     app.state.context = context
 
+    def wanted(asked: HTTPConnection) -> Context:
+        """The host acts for every tenant, for the first where it names none."""
+        return context.of(asked.query_params.get("tenant", MAIN))
+
+    app.state.outside = wanted
+
     @app.post("/host/sign-in-link", status_code=201)
     async def sign_in_link(body: NewLink, ctx: Ctx) -> IssuedLink:
         """A one-time link, valid for 15 minutes."""
@@ -56,7 +64,7 @@ def create_host_app(context: Context) -> FastAPI:
         name = body.name or (body.role or Role.ADMIN).value
         issued = await ctx.store.write(
             lambda w: service.create_link(
-                w, name=name, role=body.role, who=service.HOST, now_ns=now
+                w, name=name, role=body.role, who=service.HOST, now_ns=now, tenant=ctx.tenant
             )
         )
         return IssuedLink(

@@ -23,8 +23,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 
-from tradedeck.api.access import ACTOR
-from tradedeck.api.context import Context, context_of
+from tradedeck.api.context import ACTOR, Context, context_of
 from tradedeck.api.front import SAFE
 from tradedeck.identity import rates, repeats
 from tradedeck.identity.repeats import Claim, Kept, State
@@ -32,11 +31,11 @@ from tradedeck.identity.types import Actor
 from tradedeck.kernel.canonical import digest
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.store.database import Store
+from tradedeck.store.scope import Door
 from tradedeck.store.sessions import WriteSession
 
 HEADER: Final = "idempotency-key"
 DEMANDED: Final = frozenset({"POST", "PATCH"})  # the others are idempotent by HTTP itself
-TENANT: Final = "main"
 _KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
 _REPEATED: Final = frozenset({"etag", "location", "content-type"})
 # Refusals that do not say "not done".
@@ -90,7 +89,7 @@ async def _counted(request: Request, actor: Actor) -> None:
     rule, now = context.limits.control, context.clock.now_ns()
 
     def work(write: WriteSession) -> None:
-        rates.take(write, rule, who, tenant=TENANT, now_ns=now)
+        rates.take(write, rule, who, tenant=actor.tenant, now_ns=now)
 
     await context.store.write(work)
 
@@ -150,7 +149,7 @@ class _Act:
         named = f"{owner}|{self._request.method}|{url.path}|{self._given}"
         content = url.query.encode() + b"\n" + await self._request.body()
         now = self._context.clock.now_ns()
-        return Claim(digest(named.encode()), TENANT, owner, digest(content), now)
+        return Claim(digest(named.encode()), self._actor.tenant, owner, digest(content), now)
 
     async def _begin(self, claim: Claim) -> Kept | None:
         limits = self._context.limits
@@ -195,6 +194,6 @@ def _replayed(kept: Kept) -> Response:
 
 def resolve(store: Store) -> None:
     """At the start of the api, before it serves: what an earlier one was cut off in."""
-    freed, lost = store.write_now(repeats.resolve)
+    freed, lost = store.beyond(Door.CONTROL).write_now(repeats.resolve)
     if freed or lost:
         log.warning("acts were cut off by the last end of the api", free=freed, unknown=lost)

@@ -21,6 +21,7 @@ from tradedeck.jobs.packing import unpack
 from tradedeck.jobs.types import Job
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.readmodels.parts import mapping
+from tradedeck.store.scope import Door
 
 RESULT_BYTES_MAX: Final = 8 * 1024 * 1024
 SWEEP_S: Final = 2.0
@@ -37,7 +38,7 @@ async def run(context: Context) -> None:
         await _serve(context)
     while not context.closing.is_set():
         sweep = partial(service.sweep, now_ns=context.clock.now_ns(), since_ns=since)
-        changed = await context.store.write(sweep)
+        changed = await context.whole.beyond(Door.JOBS).write(sweep)
         for job in changed:
             log.warning("a worker fell silent", job=job.id, state=job.state, detail=job.detail)
         await asyncio.sleep(SWEEP_S)
@@ -46,12 +47,12 @@ async def run(context: Context) -> None:
 async def _serve(context: Context) -> None:
     async def claim(message: Message) -> dict[str, Any]:
         worker, now = _worker(mapping(message.json())), context.clock.now_ns()
-        job = await context.store.write(lambda w: service.claim(w, worker, now))
+        job = await context.whole.beyond(Door.JOBS).write(lambda w: service.claim(w, worker, now))
         return {"job": None if job is None else _given(job)}
 
     async def progress(message: Message) -> dict[str, Any]:
         said, now = mapping(message.json()), context.clock.now_ns()
-        cancel = await context.store.write(
+        cancel = await context.whole.beyond(Door.JOBS).write(
             lambda w: service.progress(
                 w,
                 str(said.get("id")),
@@ -67,7 +68,7 @@ async def _serve(context: Context) -> None:
         said, now = mapping(message.json()), context.clock.now_ns()
         packed: Any = said.get("result")
         outcome = await asyncio.to_thread(_outcome, packed) if isinstance(packed, str) else None
-        job = await context.store.write(
+        job = await context.whole.beyond(Door.JOBS).write(
             lambda w: service.done(
                 w,
                 str(said.get("id")),

@@ -59,8 +59,9 @@ async def decide(context: Context, actor: Actor, wish: dict[str, Any], key: str 
     """The decision of this request; the same one again for the same key.
 
     Raises:
-        TradedeckError: INVALID, the key was used for another decision.
+        TradedeckError: INVALID, the key was used for another decision; NOT_FOUND without a runner.
     """
+    _ = context.runner  # a tenant without one has nothing that could be stopped
     now = context.clock.now_ns()
     name = id_of(actor, key, now)
     kill = Kill(
@@ -144,7 +145,7 @@ async def _heard(asked: Awaitable[str]) -> Heard:
 
 
 async def _ask_runner(context: Context, kill: Kill, audit_id: str) -> str:
-    runner = context.settings.runner
+    runner = context.runner
     body = {"command": "kill", "args": kill.to_body(), "by": kill.by, "audit": audit_id}
     now = context.clock.now_ns()
     data = seal(context.key, kind="command", target=runner, body=body, now_ns=now, ttl_ns=TTL_NS)

@@ -15,16 +15,16 @@ from tradedeck.identity.rates import Memory, Rule
 from tradedeck.kernel.clock import NS_PER_S, Clock
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.settings import Settings
-from tradedeck.store.database import Store
+from tradedeck.store.database import ScopedStore
+from tradedeck.store.scope import MAIN
 
-TENANT: Final = "main"
 KNOWN_MAX: Final = 10_000
 
 
 class Limits:
     """The rules of this api, and those who have used theirs up."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
+    def __init__(self, settings: Settings, store: ScopedStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         acts, reads = settings.control_per_minute, settings.reads_per_minute
@@ -54,7 +54,7 @@ class Limits:
             )
         try:
             await self._store.write(
-                lambda w: rates.take(w, self.sign_in, who, tenant=TENANT, now_ns=now)
+                lambda w: rates.take(w, self.sign_in, who, tenant=MAIN, now_ns=now)
             )
         except TradedeckError as refused:
             if refused.code is Code.TOO_MANY:

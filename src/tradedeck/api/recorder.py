@@ -13,7 +13,7 @@ from tradedeck.audit import service
 from tradedeck.audit.types import Act, Record
 from tradedeck.kernel.clock import Clock
 from tradedeck.kernel.errors import Code, TradedeckError
-from tradedeck.store.database import Store
+from tradedeck.store.database import ScopedStore
 
 GROUP_MAX: Final = 256  # what one transaction holds: others write too
 WAITING_MAX: Final = 2_000
@@ -29,7 +29,7 @@ class _Waiting:
 class Recorder:
     """The way of an act's record that is in no other transaction."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: ScopedStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()

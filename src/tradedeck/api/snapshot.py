@@ -122,4 +122,4 @@ def install(context: Context) -> None:
     snapshot = Snapshot(maker.make, context.clock.now_ns)
     context.live.maker = maker
     context.live.status = snapshot
-    context.hot[PATH] = lambda: snapshot.ready
+    context.hot[context.tenant, PATH] = lambda: snapshot.ready

@@ -18,7 +18,7 @@ from tradedeck.audit import store as audit_store
 from tradedeck.audit.notes import Verifier
 from tradedeck.audit.tree import Log, View, open_log, read_key
 from tradedeck.kernel.errors import Code, TradedeckError
-from tradedeck.store.database import Store
+from tradedeck.store.database import ScopedStore
 
 FOLLOW_S: Final = 1.0
 log = structlog.get_logger(__name__)
@@ -26,10 +26,10 @@ Told = Callable[[TradedeckError], Coroutine[Any, Any, None]]
 
 
 class Trail:
-    """The log of one store."""
+    """The log of one store, of all tenants."""
 
     def __init__(
-        self, store: Store, folder: Path, key: Path, witnesses: Sequence[Verifier] = ()
+        self, store: ScopedStore, folder: Path, key: Path, witnesses: Sequence[Verifier] = ()
     ) -> None:
         self.witnesses = witnesses
         self._store = store

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tradedeck.adapters.bus.types import Bus
-from tradedeck.api import desk, idempotency, joblist, kills, own, pull, snapshot
+from tradedeck.api import desk, idempotency, joblist, kills, own, pull, snapshot, tenancy
 from tradedeck.api.context import Context
 from tradedeck.api.library import Library
 from tradedeck.api.trail import Trail
@@ -27,6 +27,7 @@ from tradedeck.kernel.signing import SigningKey
 from tradedeck.ops.files import prepare_home, write_private
 from tradedeck.settings import Settings
 from tradedeck.store.database import open_store
+from tradedeck.store.scope import MAIN, Door
 
 SEED = "seed.yaml"
 Loop = Callable[[Context], Coroutine[Any, Any, None]]
@@ -130,21 +131,26 @@ async def open_context(
     passwords = passwords or Passwords()
     witnesses = _witnesses(settings)
     store = open_store(settings.store_path, settings.store_url)
-    trail = Trail(store, settings.audit_path, settings.keys_path / "audit.key", witnesses)
+    trail = Trail(
+        store.beyond(Door.AUDIT), settings.audit_path, settings.keys_path / "audit.key", witnesses
+    )
     now = clock.now_ns()
     try:
         idle_ns = int(settings.session_idle_minutes * 60 * NS_PER_S)
         mfa_roles = frozenset(Role(name) for name in settings.mfa_roles.split())
-        authenticator = Authenticator(store, clock, idle_ns=idle_ns, mfa_roles=mfa_roles)
-        library = Library()
-        desired = store.write_now(
+        authenticator = Authenticator(
+            store.beyond(Door.IDENTITY), clock, idle_ns=idle_ns, mfa_roles=mfa_roles
+        )
+        library, first = Library(), store.of(MAIN)
+        desired = first.write_now(
             lambda w: service.ensure_first(w, lambda: first_document(settings, library), now_ns=now)
         )
         context = Context(
-            settings, clock, store, authenticator, key, bus, library, desired, trail, passwords,
-            sealer,
+            settings, clock, store, first, authenticator, key, bus, library, desired, trail,
+            passwords, sealer,
         )  # fmt: skip
         snapshot.install(context)
+        tenancy.open_all(context)
         idempotency.resolve(store)
         yield context
     finally:

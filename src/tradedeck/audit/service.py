@@ -22,7 +22,10 @@ VALUE_BYTES_MAX = 64 * 1024  # a whole configuration fits; a body at its limit i
 
 
 def append(session: WriteSession, act: Act, *, now_ns: int) -> Record:
-    """Add one record to the chain; the caller's transaction commits it with the act."""
+    """Add one record to the chain; the caller's transaction commits it with the act.
+
+    It is the session's tenant's; through a door, that of the one who acts.
+    """
     (record,) = append_all(session, [(act, now_ns)])
     if isinstance(record, TradedeckError):
         raise record
@@ -37,7 +40,8 @@ def append_all(
     rows: list[dict[str, Any]] = []
     found: list[Record | TradedeckError] = []
     for act, now_ns in acts:
-        row = store.chained(_row(act, now_ns), seq + 1, previous)
+        tenant = session.tenant or act.who.tenant
+        row = store.chained(_row(act, now_ns, tenant), seq + 1, previous)
         try:
             entries.encode(row)  # what the tree could not hold is refused here, with its act
         except TradedeckError as error:
@@ -50,12 +54,12 @@ def append_all(
     return found
 
 
-def _row(act: Act, now_ns: int) -> dict[str, Any]:
+def _row(act: Act, now_ns: int, tenant: str) -> dict[str, Any]:
     return {
         "at_ns": now_ns,
         "actor": act.who.actor[:TEXT_MAX],
         "role": act.who.role,
-        "session": act.who.session,
+        "session": store.told(tenant, act.who.session),
         "address": act.who.address[:TEXT_MAX],
         "action": act.action.value,
         "target": redact_text(act.target)[:TEXT_MAX],
@@ -65,6 +69,7 @@ def _row(act: Act, now_ns: int) -> dict[str, Any]:
         "code": act.code,
         "reason": redact_text(act.reason)[:TEXT_MAX],
         "correlation": act.correlation or new_id("act", now_ns),
+        "tenant": tenant,
     }
 
 

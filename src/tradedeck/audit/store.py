@@ -7,13 +7,15 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
+from tradedeck.audit.entries import FIELDS
 from tradedeck.audit.tables import audit
 from tradedeck.kernel import canonical
+from tradedeck.store.scope import MAIN, Door
 from tradedeck.store.sessions import ReadSession, WriteSession
 
 Row = Mapping[str, Any]
 GENESIS = "0" * 64
-_CHAINED = tuple(column.name for column in audit.columns if column.name != "hash")
+_CHAINED = tuple(name for name in FIELDS if name != "hash")
 
 
 def link(row: Mapping[str, Any]) -> str:
@@ -23,7 +25,8 @@ def link(row: Mapping[str, Any]) -> str:
 
 def head(session: ReadSession) -> tuple[int, str]:
     """Sequence and hash of the newest record; (0, GENESIS) when there is none."""
-    row = session.first(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
+    chain = session.beyond(Door.AUDIT)
+    row = chain.first(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
     return (0, GENESIS) if row is None else (int(row["seq"]), str(row["hash"]))
 
 
@@ -36,12 +39,12 @@ def chained(row: dict[str, Any], seq: int, previous: str) -> dict[str, Any]:
 def has_since(session: ReadSession, of: str, at_ns: int) -> bool:
     """Whether the credential `of` left a record at `at_ns` or later."""
     found = select(audit.c.seq).where(audit.c.at_ns >= at_ns, audit.c.session == of).limit(1)
-    return session.first(found) is not None
+    return session.beyond(Door.AUDIT).first(found) is not None
 
 
 def add(session: WriteSession, rows: Sequence[Row]) -> None:
     """Append rows that `chained` made."""
-    session.insert(audit, rows)
+    session.beyond(Door.AUDIT).insert(audit, rows)
 
 
 def page(
@@ -54,7 +57,7 @@ def page(
     from_ns: int | None = None,
     to_ns: int | None = None,
 ) -> list[Mapping[str, Any]]:
-    """Newest first, below `before_seq`.
+    """Records of the session's tenant, newest first, below `before_seq`.
 
     Args:
         session: of the store.
@@ -83,7 +86,22 @@ def page(
 
 
 def batch(session: ReadSession, *, after_seq: int, limit: int) -> list[Mapping[str, Any]]:
-    """Oldest first, above `after_seq`."""
-    return list(
-        session.all(select(audit).where(audit.c.seq > after_seq).order_by(audit.c.seq).limit(limit))
-    )
+    """Of every tenant, oldest first, above `after_seq`."""
+    statement = select(audit).where(audit.c.seq > after_seq).order_by(audit.c.seq).limit(limit)
+    return list(session.beyond(Door.AUDIT).all(statement))
+
+
+def owned(session: ReadSession, seq: int) -> bool:
+    """Whether the record is of the session's tenant."""
+    return session.scalar(select(audit.c.seq).where(audit.c.seq == seq)) is not None
+
+
+def told(tenant: str, session: str) -> str:
+    """The session of a record as the chain has it: with the tenant before it, but for the first."""
+    return session if tenant == MAIN else f"{tenant}/{session}"
+
+
+def tenant_of(session: str) -> str:
+    """The tenant that `told` put before a session."""
+    before, slash, _ = session.partition("/")
+    return before if slash else MAIN

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from tradedeck.store.metadata import metadata
+from tradedeck.store.scope import Door, reached_by
 
 audit = Table(
     "audit",
@@ -25,6 +26,9 @@ audit = Table(
     Column("correlation", Text, nullable=False),
     Column("previous", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    Column("tenant", Text, nullable=False, server_default="main"),
     Index("ix_audit_correlation", "correlation"),
     Index("ix_audit_action", "action"),
+    Index("ix_audit_tenant_seq", "tenant", "seq"),
+    info=reached_by(Door.AUDIT),
 )

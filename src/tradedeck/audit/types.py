@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from tradedeck.store.scope import MAIN
+
 
 class Action(StrEnum):
     """Every act that leaves a record, as `subject:noun:verb`. Closed: add here, nowhere else."""
@@ -86,6 +88,7 @@ class Who:
     role: str
     session: str = ""
     address: str = ""
+    tenant: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)

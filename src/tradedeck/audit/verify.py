@@ -79,6 +79,8 @@ class _Checker:
             entry, beside = entries.encode(row)
             if not _links(row, entry, whole=not beside):
                 raise _Found(self.seq + 1, "its content does not match its hash")
+            if row["tenant"] != store.tenant_of(row["session"]):
+                raise _Found(self.seq + 1, "it was given to another tenant")
             if self.seq < self.size:
                 self._grow(entry, beside)
             self.seq, self.head = self.seq + 1, str(row["hash"])

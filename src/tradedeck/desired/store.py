@@ -16,6 +16,14 @@ PAGE = 50
 _OPEN = (PendingStatus.WAITING.value, PendingStatus.NEEDS_STEP_UP.value)
 
 
+def tenants_due(read: ReadSession, now_ns: int) -> list[str]:
+    """Through the door: the tenants of acts that have waited long enough."""
+    waiting = pending_acts.c.status == PendingStatus.WAITING.value
+    query = select(pending_acts.c.tenant).distinct()
+    rows = read.all(query.where(waiting, pending_acts.c.effective_at_ns <= now_ns))
+    return [str(row["tenant"]) for row in rows]
+
+
 def newest(read: ReadSession) -> Version | None:
     """The version in force; None in an empty store."""
     versions = desired_versions

@@ -5,10 +5,12 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Integer, Table, Text
 
 from tradedeck.store.metadata import metadata
+from tradedeck.store.scope import Door, reached_by
 
 desired_versions = Table(
     "desired_versions",
     metadata,
+    Column("tenant", Text, primary_key=True),
     Column("generation", Integer, primary_key=True, autoincrement=False),
     Column("base_generation", Integer, nullable=False),
     Column("kind", Text, nullable=False),
@@ -24,6 +26,7 @@ desired_versions = Table(
 pending_acts = Table(
     "pending_acts",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -40,4 +43,5 @@ pending_acts = Table(
     Column("decided_at_ns", BigInteger),
     Column("decided_by", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    info=reached_by(Door.DESIRED),
 )

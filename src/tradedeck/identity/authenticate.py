@@ -21,7 +21,7 @@ from tradedeck.identity.tables import sessions, tokens
 from tradedeck.identity.types import Actor, Kind, Method, Role, Via, lower
 from tradedeck.kernel.clock import NS_PER_S, Clock
 from tradedeck.kernel.errors import TradedeckError
-from tradedeck.store.database import Store
+from tradedeck.store.database import ScopedStore
 
 CACHE_MAX = 10_000
 CACHE_TTL_NS = 5 * NS_PER_S  # streams and cached credentials end within 5 s, whatever happens
@@ -43,7 +43,7 @@ class Authenticator:
     """Verifies session cookies and bearer tokens against the store."""
 
     def __init__(
-        self, database: Store, clock: Clock, *, idle_ns: int, mfa_roles: frozenset[Role]
+        self, database: ScopedStore, clock: Clock, *, idle_ns: int, mfa_roles: frozenset[Role]
     ) -> None:
         self._store = database
         self._clock = clock

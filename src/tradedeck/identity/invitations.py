@@ -89,6 +89,7 @@ def accept(
 ) -> Issued:
     """Make the account of an invitation, and its first session."""
     row = find(write, secret, now_ns)
+    write = write.of(str(row["tenant"]))
     if not people_store.use_invitation(write, str(row["id"]), now_ns):
         raise TradedeckError(Code.UNAUTHENTICATED, "The invitation was used at this moment.")
     who = Who(str(row["name"]), str(row["role"]), "", visit.address)

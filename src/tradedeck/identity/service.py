@@ -93,7 +93,7 @@ def create_step_up(write: WriteSession, *, who: Who, now_ns: int) -> Issued:
     letters = [secrets.choice(STEP_UP_ALPHABET) for _ in range(STEP_UP_LETTERS)]
     code = "".join(letters[:5]) + "-" + "".join(letters[5:])
     issued = Issued(new_id("stp", now_ns), code, Role.ADMIN, "host", now_ns + STEP_UP_TTL_NS)
-    _add_link(write, issued, "step-up", MAIN, now_ns)
+    _add_link(write, issued, "step-up", write.tenant, now_ns)
     audit.append(write, Act(Action.STEP_UP_CREATE, who, issued.id), now_ns=now_ns)
     return issued
 
@@ -152,6 +152,7 @@ def open_session(write: WriteSession, link: str, *, visit: Visit, now_ns: int) -
     if row is None:
         raise _bad_link()
     tenant, name = str(row["tenant"]), str(row["actor"])
+    write = write.of(tenant)
     user = people_store.user_named(write, tenant, name)
     if user is None:
         user = people.create(

@@ -64,6 +64,7 @@ def by_passkey(write: WriteSession, row: Row | None, *, visit: Visit, now_ns: in
     if row is None:
         _record(write, None, "passkey not valid", visit, now_ns, how="passkey")
         return None
+    write = write.of(str(row["tenant"]))
     people.proved(write, row, now_ns)
     return add_session(write, row, method=Method.PASSKEY, mfa=True, visit=visit, now_ns=now_ns)
 
@@ -93,6 +94,7 @@ def by_password(
     if row is None:
         _record(write, None, "unknown name", visit, now_ns)
         return None
+    write = write.of(tenant)
     why = _why_not(row, verified, now_ns)
     if why:
         if why == "wrong password":
@@ -135,6 +137,7 @@ def by_second(
         TradedeckError: UNAUTHENTICATED when the question is not open any more.
     """
     question = challenges.find(write, sealer, challenge, Purpose.SECOND, now_ns=now_ns)
+    write = write.of(question.tenant)
     row = people_store.user(write, question.user)
     if row is None or not factors.prove(write, sealer, row, way, code, now_ns=now_ns):
         _record(write, row, f"wrong {way}", visit, now_ns)

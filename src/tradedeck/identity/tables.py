@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Table, Text, UniqueConstraint
 
 from tradedeck.store.metadata import metadata
+from tradedeck.store.scope import Door, reached_by
 
 sessions = Table(
     "sessions",
@@ -25,6 +26,7 @@ sessions = Table(
     Column("mfa", Boolean, nullable=False),  # a second factor was shown in it
     Column("step_up_at_ns", BigInteger, nullable=False),  # the last time; 0: never
     UniqueConstraint("hash", name="uq_sessions_hash"),
+    info=reached_by(Door.IDENTITY),
 )
 
 tokens = Table(
@@ -43,6 +45,7 @@ tokens = Table(
     Column("user", Text, nullable=False),  # the service account; empty: made on the host
     Column("permissions", Text),  # JSON list, narrower than the role; null: all of the role's
     UniqueConstraint("hash", name="uq_tokens_hash"),
+    info=reached_by(Door.IDENTITY),
 )
 
 one_time_links = Table(
@@ -58,4 +61,5 @@ one_time_links = Table(
     Column("used_at_ns", BigInteger),
     Column("tenant", Text, nullable=False),
     UniqueConstraint("hash", name="uq_one_time_links_hash"),
+    info=reached_by(Door.IDENTITY),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from tradedeck.store.metadata import metadata
+from tradedeck.store.scope import Door, reached_by
 
 idempotency = Table(
     "idempotency",
@@ -19,6 +20,7 @@ idempotency = Table(
     Column("response", Text, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
     Index("ix_idempotency_at_ns", "at_ns"),
+    info=reached_by(Door.CONTROL),
 )
 
 rates = Table(
@@ -28,4 +30,5 @@ rates = Table(
     Column("tenant", Text, nullable=False),
     Column("free_at_ns", BigInteger, nullable=False),
     Index("ix_rates_free_at_ns", "free_at_ns"),
+    info=reached_by(Door.CONTROL),
 )

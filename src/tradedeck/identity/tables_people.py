@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, T
 from sqlalchemy import UniqueConstraint as Unique
 
 from tradedeck.store.metadata import metadata
+from tradedeck.store.scope import Door, reached_by
 
 users = Table(
     "users",
@@ -28,6 +29,7 @@ users = Table(
     Column("created_at_ns", BigInteger, nullable=False),
     Column("created_by", Text, nullable=False),
     Unique("tenant", "name", name="uq_users_tenant_name"),
+    info=reached_by(Door.IDENTITY),
 )
 
 credentials = Table(
@@ -46,6 +48,7 @@ credentials = Table(
     Column("used_at_ns", BigInteger),
     Unique("credential_id", name="uq_credentials_credential_id"),
     Index("ix_credentials_user", "user"),
+    info=reached_by(Door.IDENTITY),
 )
 
 recovery_codes = Table(
@@ -58,6 +61,7 @@ recovery_codes = Table(
     Column("created_at_ns", BigInteger, nullable=False),
     Column("used_at_ns", BigInteger),
     Unique("user", "hash", name="uq_recovery_codes_user_hash"),
+    info=reached_by(Door.IDENTITY),
 )
 
 invitations = Table(
@@ -74,6 +78,7 @@ invitations = Table(
     Column("used_at_ns", BigInteger),
     Column("revoked_at_ns", BigInteger),
     Unique("hash", name="uq_invitations_hash"),
+    info=reached_by(Door.IDENTITY),
 )
 
 challenges = Table(
@@ -89,4 +94,5 @@ challenges = Table(
     Column("expires_at_ns", BigInteger, nullable=False),
     Column("used_at_ns", BigInteger),
     Unique("hash", name="uq_challenges_hash"),
+    info=reached_by(Door.IDENTITY),
 )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from tradedeck.audit.types import Who
-
-MAIN: Final = "main"  # the first tenant: what a home had before there were several
+from tradedeck.store.scope import MAIN
 
 
 class Role(StrEnum):
@@ -89,7 +87,8 @@ class Actor:
 
     def who(self) -> Who:
         """As the audit record names them."""
-        return Who(self.name, self.role.value, f"{self.via}:{self.credential}", self.address)
+        session = f"{self.via}:{self.credential}"
+        return Who(self.name, self.role.value, session, self.address, self.tenant)
 
 
 @dataclass(frozen=True, slots=True)

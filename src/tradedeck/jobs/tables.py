@@ -5,10 +5,12 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Table, Text
 
 from tradedeck.store.metadata import metadata
+from tradedeck.store.scope import Door, reached_by
 
 jobs = Table(
     "jobs",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -27,4 +29,6 @@ jobs = Table(
     Column("bars", BigInteger, nullable=False, server_default="0"),
     Column("code", Text, nullable=False, server_default=""),
     Index("ix_jobs_state", "state"),
+    Index("ix_jobs_tenant_id", "tenant", "id"),
+    info=reached_by(Door.JOBS),
 )

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Table, and_, bindparam, func, select
 
 from tradedeck.journal.chain import genesis, link
 from tradedeck.kernel import canonical
 from tradedeck.projections import tables as t
 from tradedeck.projections.alerts import Draft
-from tradedeck.projections.book import Book, Key
+from tradedeck.projections.book import Book, Key, key_of
 from tradedeck.projections.check import check
 from tradedeck.projections.rows import project, raise_alert
 from tradedeck.projections.types import (
@@ -30,6 +30,7 @@ from tradedeck.projections.types import (
     Row,
     Verdict,
 )
+from tradedeck.store.scope import TENANT
 from tradedeck.store.sessions import ReadSession, WriteSession
 
 _UNREADABLE = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError)
@@ -298,9 +299,13 @@ def _named(body: str) -> list[str]:
 
 
 def _fetch(session: ReadSession, table: Table, key: Key) -> Row | None:
-    columns = zip(table.primary_key.columns, key, strict=True)
-    row = session.first(select(table).where(and_(*(column == part for column, part in columns))))
+    row = session.first(select(table).where(_is(table, key)))
     return None if row is None else dict(row)
+
+
+def _is(table: Table, key: Key) -> ColumnElement[bool]:
+    parts = zip(key_of(table), key, strict=True)
+    return and_(*(table.c[name] == part for name, part in parts))
 
 
 def _find_alert(session: ReadSession, code: str, subject: str) -> Row | None:
@@ -325,8 +330,7 @@ def _write(session: WriteSession, book: Book) -> None:
         session.insert(table, _whole(table, inserts))
         _update(session, table, updates)
         for key in deletes:
-            columns = zip(table.primary_key.columns, key, strict=True)
-            session.execute(table.delete().where(and_(*(c == part for c, part in columns))))
+            session.execute(table.delete().where(_is(table, key)))
     new, changed = book.changed_alerts()
     session.insert(t.alerts, new)
     _update(session, t.alerts, changed)
@@ -334,15 +338,15 @@ def _write(session: WriteSession, book: Book) -> None:
 
 def _whole(table: Table, rows: Sequence[Row]) -> list[Row]:
     """Rows with every column, as executemany wants them."""
-    names = [column.name for column in table.columns]
+    names = [column.name for column in table.columns if column.name != TENANT]
     return [{name: row.get(name) for name in names} for row in rows]
 
 
 def _update(session: WriteSession, table: Table, rows: Sequence[Row]) -> None:
     if not rows:
         return
-    keys = [column.name for column in table.primary_key.columns]
-    others = [column.name for column in table.columns if column.name not in keys]
+    keys = key_of(table)
+    others = [column.name for column in table.columns if column.name not in (*keys, TENANT)]
     statement = (
         table.update()
         .where(and_(*(table.c[name] == bindparam(f"key_{name}") for name in keys)))

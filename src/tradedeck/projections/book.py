@@ -12,10 +12,16 @@ from typing import Any
 from sqlalchemy import Table
 
 from tradedeck.projections.types import Row
+from tradedeck.store.scope import TENANT
 
 Key = tuple[Any, ...]
 Fetch = Callable[[Table, Key], Row | None]
 FindAlert = Callable[[str, str], Row | None]
+
+
+def key_of(table: Table) -> list[str]:
+    """What names a row within its tenant, which is the session's."""
+    return [column.name for column in table.primary_key.columns if column.name != TENANT]
 
 
 class Book:
@@ -41,7 +47,7 @@ class Book:
         known = self._rows.setdefault(table, {})
         for key in keys:
             known.setdefault(key, None)
-        names = [column.name for column in table.primary_key]
+        names = key_of(table)
         for row in rows:
             key = tuple(row[name] for name in names)
             known[key] = row
@@ -63,7 +69,7 @@ class Book:
         if row is None:
             if new is None:
                 return None
-            names = [column.name for column in table.primary_key]
+            names = key_of(table)
             row = {column.name: None for column in table.columns}
             row.update(new)
             row.update(zip(names, key, strict=True))

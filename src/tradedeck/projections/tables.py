@@ -1,7 +1,7 @@
 """Tables of what runners and exchanges reported.
 
 Owns names and types only. Money and quantities are TEXT decimals (exact in every engine), times
-are integers of nanoseconds since the epoch. `entries.id` is the sequence of the event stream.
+are integers of nanoseconds since the epoch. `entries.id` is the sequence of a tenant's stream.
 Never: what a person wishes (that is `desired`), who they are (`identity`), what they did (`audit`).
 """
 
@@ -28,7 +28,8 @@ _ID = BigInteger().with_variant(Integer(), "sqlite")
 entries = Table(
     "entries",
     metadata,
-    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("tenant", Text, primary_key=True),
+    Column("id", _ID, primary_key=True, autoincrement=False),
     Column("source", Text, nullable=False),
     Column("epoch", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
@@ -36,13 +37,14 @@ entries = Table(
     Column("kind", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("hash", Text, nullable=False),
-    UniqueConstraint("source", "epoch", "seq"),
-    Index(None, "kind", "id"),
+    UniqueConstraint("tenant", "source", "epoch", "seq"),
+    Index(None, "tenant", "kind", "id"),
 )
 
 watermarks = Table(
     "watermarks",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("epoch", Text, nullable=False),
     Column("ordinal", Integer, nullable=False),  # 1 for the first journal of a source, and rising
@@ -51,12 +53,13 @@ watermarks = Table(
     Column("head", BigInteger, nullable=False),
     Column("updated_ns", BigInteger, nullable=False),
     Column("stopped", Text),  # why nothing more is taken from this journal
-    PrimaryKeyConstraint("source", "epoch"),
+    PrimaryKeyConstraint("tenant", "source", "epoch"),
 )
 
 orders = Table(
     "orders",
     metadata,
+    Column("tenant", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("event", BigInteger, nullable=False),  # its first entry; sorts by creation
     Column("updated_event", BigInteger, nullable=False),
@@ -87,22 +90,24 @@ orders = Table(
     Column("reason", Text),
     Column("numbers", Text),  # JSON: what a refusal was held against
     Column("planned_stop", Text),  # the stop its decision named: the risk taken
-    Index(None, "trader", "event"),
-    Index(None, "status", "event"),
-    Index(None, "event"),
+    Index(None, "tenant", "trader", "event"),
+    Index(None, "tenant", "status", "event"),
+    Index(None, "tenant", "event"),
 )
 
 order_steps = Table(
     "order_steps",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("order", Text, nullable=False),
     Column("event", BigInteger, nullable=False),
-    PrimaryKeyConstraint("order", "event"),
+    PrimaryKeyConstraint("tenant", "order", "event"),
 )
 
 fills = Table(
     "fills",
     metadata,
+    Column("tenant", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("event", BigInteger, nullable=False),
     Column("order", Text, nullable=False),
@@ -121,14 +126,15 @@ fills = Table(
     Column("liquidity", Text, nullable=False),
     Column("decision_price", Text),
     Column("balance", Text, nullable=False),
-    Index(None, "trader", "event"),
-    Index(None, "order"),
-    Index(None, "event"),
+    Index(None, "tenant", "trader", "event"),
+    Index(None, "tenant", "order"),
+    Index(None, "tenant", "event"),
 )
 
 positions = Table(
     "positions",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("account", Text, nullable=False),
     Column("instrument", Text, nullable=False),
     Column("trader", Text, nullable=False),
@@ -138,12 +144,13 @@ positions = Table(
     Column("realised", Text, nullable=False),
     Column("opened_ns", BigInteger),
     Column("event", BigInteger, nullable=False),
-    PrimaryKeyConstraint("account", "instrument"),
+    PrimaryKeyConstraint("tenant", "account", "instrument"),
 )
 
 ledger = Table(
     "ledger",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("event", BigInteger, nullable=False),
     Column("line", Integer, nullable=False),
     Column("account", Text, nullable=False),
@@ -154,13 +161,14 @@ ledger = Table(
     Column("time_ns", BigInteger, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
     Column("balance", Text, nullable=False),  # of the account after the entry
-    PrimaryKeyConstraint("event", "line"),
-    Index(None, "account", "event"),
+    PrimaryKeyConstraint("tenant", "event", "line"),
+    Index(None, "tenant", "account", "event"),
 )
 
 trades = Table(
     "trades",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("event", BigInteger, nullable=False),  # the fill that closed it
     Column("account", Text, nullable=False),
     Column("trader", Text, nullable=False),
@@ -177,23 +185,25 @@ trades = Table(
     Column("outcome", Text, nullable=False),
     Column("r_multiple", Text),
     Column("equity", Text, nullable=False),
-    PrimaryKeyConstraint("event"),
-    Index(None, "trader", "event"),
+    PrimaryKeyConstraint("tenant", "event"),
+    Index(None, "tenant", "trader", "event"),
 )
 
 open_trades = Table(
     "open_trades",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("account", Text, nullable=False),
     Column("instrument", Text, nullable=False),
     Column("state", Text, nullable=False),  # JSON of projections.trades.OpenTrade
-    PrimaryKeyConstraint("account", "instrument"),
+    PrimaryKeyConstraint("tenant", "account", "instrument"),
 )
 
 # Grows by a row per decision: retention deletes by `time_ns`, and first what decided nothing.
 decisions = Table(
     "decisions",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("event", BigInteger, nullable=False),
     Column("trader", Text, nullable=False),
     Column("instrument", Text, nullable=False),
@@ -203,15 +213,16 @@ decisions = Table(
     Column("verdict", Text, nullable=False),
     Column("signalled", Boolean, nullable=False),
     Column("body", Text, nullable=False),
-    PrimaryKeyConstraint("event"),
-    Index(None, "trader", "event"),
-    Index(None, "trader", "time_ns"),
-    Index(None, "signalled", "event"),
+    PrimaryKeyConstraint("tenant", "event"),
+    Index(None, "tenant", "trader", "event"),
+    Index(None, "tenant", "trader", "time_ns"),
+    Index(None, "tenant", "signalled", "event"),
 )
 
 equity = Table(
     "equity",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("event", BigInteger, nullable=False),
     Column("account", Text, nullable=False),
     Column("time_ns", BigInteger, nullable=False),
@@ -219,13 +230,14 @@ equity = Table(
     Column("equity", Text, nullable=False),
     Column("balance", Text, nullable=False),
     Column("drawdown", Text, nullable=False),
-    PrimaryKeyConstraint("event"),
-    Index(None, "account", "event"),
+    PrimaryKeyConstraint("tenant", "event"),
+    Index(None, "tenant", "account", "event"),
 )
 
 accounts_observed = Table(
     "accounts_observed",
     metadata,
+    Column("tenant", Text, primary_key=True),
     Column("account", Text, primary_key=True),
     Column("currency", Text),
     Column("verdict", Text),
@@ -247,6 +259,7 @@ accounts_observed = Table(
 traders_observed = Table(
     "traders_observed",
     metadata,
+    Column("tenant", Text, primary_key=True),
     Column("trader", Text, primary_key=True),
     Column("account", Text),
     Column("strategy", Text),
@@ -271,6 +284,7 @@ traders_observed = Table(
 alerts = Table(
     "alerts",
     metadata,
+    Column("tenant", Text, primary_key=True),
     Column("id", _ID, primary_key=True, autoincrement=False),  # event of its first entry
     Column("code", Text, nullable=False),
     Column("subject", Text, nullable=False),
@@ -282,25 +296,27 @@ alerts = Table(
     Column("acknowledged_ns", BigInteger),
     Column("acknowledged_by", Text),
     Column("note", Text),
-    Index(None, "acknowledged_ns", "id"),
-    Index(None, "code", "subject", "acknowledged_ns"),
+    Index(None, "tenant", "acknowledged_ns", "id"),
+    Index(None, "tenant", "code", "subject", "acknowledged_ns"),
 )
 
 conditions = Table(
     "conditions",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
-    PrimaryKeyConstraint("subject", "type"),
+    PrimaryKeyConstraint("tenant", "subject", "type"),
 )
 
 feeds_observed = Table(
     "feeds_observed",
     metadata,
+    Column("tenant", Text, primary_key=True),
     Column("feed", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("reason", Text),
@@ -313,6 +329,7 @@ feeds_observed = Table(
 runners_observed = Table(
     "runners_observed",
     metadata,
+    Column("tenant", Text, primary_key=True),
     Column("source", Text, primary_key=True),
     Column("state", Text, nullable=False),  # started | stopped
     Column("mode", Text),
@@ -332,6 +349,7 @@ runners_observed = Table(
 breaches = Table(
     "breaches",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("scope", Text, nullable=False),
     Column("limit", Text, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
@@ -340,5 +358,5 @@ breaches = Table(
     Column("bound", Text),
     Column("action", Text),
     Column("count", Integer, nullable=False),
-    PrimaryKeyConstraint("scope", "limit"),
+    PrimaryKeyConstraint("tenant", "scope", "limit"),
 )

@@ -14,6 +14,7 @@ from tradedeck.store.metadata import metadata
 halts = Table(
     "halts",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("scope", Text, nullable=False),
     Column("holder", Text, nullable=False),  # runner | guard | store
     Column("level", Text, nullable=False),
@@ -22,12 +23,13 @@ halts = Table(
     Column("at_ns", BigInteger, nullable=False),
     Column("event", BigInteger, nullable=False),
     Column("kill", Text),
-    Key("scope", "holder"),
+    Key("tenant", "scope", "holder"),
 )
 
 kills = Table(
     "kills",
     metadata,
+    Column("tenant", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("event", BigInteger, nullable=False),  # its first entry; sorts by creation
     Column("scope", Text, nullable=False),
@@ -46,12 +48,13 @@ kills = Table(
     Column("totals", Text, nullable=False),  # JSON
     Column("sha256", Text),  # of the evidence, as the guard computed it
     Column("updated_event", BigInteger, nullable=False),
-    Index(None, "event"),
+    Index(None, "tenant", "event"),
 )
 
 kill_legs = Table(
     "kill_legs",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("kill", Text, nullable=False),
     Column("account", Text, nullable=False),
     Column("instruments", Text),  # JSON list; null: the whole account
@@ -62,12 +65,13 @@ kill_legs = Table(
     Column("flat_ns", BigInteger),
     Column("proof", Text),  # JSON, of the guard's reads
     Column("steps", Integer, nullable=False),
-    Key("kill", "account"),
+    Key("tenant", "kill", "account"),
 )
 
 kill_steps = Table(
     "kill_steps",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("kill", Text, nullable=False),
     Column("event", BigInteger, nullable=False),
     Column("account", Text, nullable=False),
@@ -77,12 +81,13 @@ kill_steps = Table(
     Column("numbers", Text, nullable=False),  # JSON
     Column("ref", Text, nullable=False),  # the broker's
     Column("at_ns", BigInteger, nullable=False),
-    Key("kill", "event"),
+    Key("tenant", "kill", "event"),
 )
 
 lifts = Table(
     "lifts",
     metadata,
+    Column("tenant", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("event", BigInteger, nullable=False),
     Column("scope", Text, nullable=False),
@@ -93,12 +98,13 @@ lifts = Table(
     Column("state", Text, nullable=False),  # waiting | lifted | cancelled | refused
     Column("ended_ns", BigInteger),
     Column("detail", Text, nullable=False),
-    Index(None, "state", "event"),
+    Index(None, "tenant", "state", "event"),
 )
 
 drills = Table(
     "drills",
     metadata,
+    Column("tenant", Text, nullable=False),
     Column("event", BigInteger, nullable=False),
     Column("id", Text, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
@@ -110,12 +116,13 @@ drills = Table(
     Column("to_cancelled_ms", Float),
     Column("to_flat_ms", Float),
     Column("detail", Text, nullable=False),
-    Key("event"),
+    Key("tenant", "event"),
 )
 
 guards_observed = Table(
     "guards_observed",
     metadata,
+    Column("tenant", Text, primary_key=True),
     Column("source", Text, primary_key=True),
     Column("state", Text, nullable=False),  # started | stopped
     Column("build", Text),

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -19,6 +19,7 @@ from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.store import postgres, sqlite
 from tradedeck.store.engines import READERS, Engines
 from tradedeck.store.lock import FileLock
+from tradedeck.store.scope import Door, Scope
 from tradedeck.store.sessions import ReadSession, WriteSession
 
 T = TypeVar("T")
@@ -26,76 +27,109 @@ T = TypeVar("T")
 WAITING_MAX = 2_000  # more than this many units in line is an overload, answered with 503
 
 
-class Store:
-    """Opened by `open_store`; every unit of work goes through `read` or `write`."""
+class _Works:
+    """The engines, the threads that use them, and what waits for them."""
 
-    def __init__(self, lock: FileLock, engines: Engines) -> None:
-        self._lock = lock
-        self._engines = engines
-        self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
-        self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
-        self._waiting = 0
-        self._closed = False
+    def __init__(self, engines: Engines) -> None:
+        self.engines = engines
+        self.write_thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self.read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self.waiting = 0
+        self.closed = False
+
+    def read(self, scope: Scope, work: Callable[[ReadSession], T]) -> T:
+        with _mapped(self.engines.hint), self.engines.readers.connect() as connection:
+            return work(ReadSession(connection, scope))
+
+    def write(self, scope: Scope, work: Callable[[WriteSession], T]) -> T:
+        with _mapped(self.engines.hint), self.engines.writer.begin() as connection:
+            return work(WriteSession(connection, scope))
+
+    async def on(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        if self.closed or self.waiting >= WAITING_MAX:
+            raise TradedeckError(
+                Code.UNAVAILABLE, "The store is closing or overloaded.", hint="Try again shortly."
+            )
+        self.waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
+        finally:
+            self.waiting -= 1
+
+    def close(self) -> None:
+        self.closed = True
+        self.read_threads.shutdown(wait=True)
+        self.write_thread.shutdown(wait=True)
+        self.engines.dispose()
+
+
+class ScopedStore:
+    """The store for one tenant, or for one door; every unit of work goes through it."""
+
+    __slots__ = ("_scope", "_works")
+
+    def __init__(self, works: _Works, scope: Scope) -> None:
+        self._works = works
+        self._scope = scope
 
     @property
-    def dialect(self) -> str:
-        """`sqlite` or `postgresql`."""
-        return self._engines.writer.dialect.name
+    def tenant(self) -> str:
+        """Whose rows these are; empty behind a door."""
+        return self._scope.tenant
 
     @property
     def waiting(self) -> int:
-        """Units of work that are in line or at work."""
-        return self._waiting
+        """Units of work that are in line or at work, of everybody."""
+        return self._works.waiting
 
     def read_now(self, work: Callable[[ReadSession], T]) -> T:
         """`work` in a snapshot, on the calling thread; for start-up and tests."""
-        with _mapped(self._engines.hint), self._engines.readers.connect() as connection:
-            return work(ReadSession(connection))
+        return self._works.read(self._scope, work)
 
     def write_now(self, work: Callable[[WriteSession], T]) -> T:
         """`work` in the one write transaction, on the writer thread, waiting for it."""
-        return self._write_thread.submit(self._write, work).result()
+        works = self._works
+        return works.write_thread.submit(works.write, self._scope, work).result()
 
     async def read(self, work: Callable[[ReadSession], T]) -> T:
         """`work` in a snapshot, on a reader thread."""
-        return await self._on(self._read_threads, self.read_now, work)
+        works, scope = self._works, self._scope
+        return await works.on(works.read_threads, lambda: works.read(scope, work))
 
     async def write(self, work: Callable[[WriteSession], T]) -> T:
         """`work` as one transaction: committed and fsynced when this returns, else rolled back.
 
         A caller that is cancelled meanwhile does not stop it: it still commits or rolls back.
         """
-        return await self._on(self._write_thread, self._write, work)
+        works, scope = self._works, self._scope
+        return await works.on(works.write_thread, lambda: works.write(scope, work))
 
-    async def _on(
-        self,
-        threads: ThreadPoolExecutor,
-        run: Callable[[Callable[[Any], T]], T],
-        work: Callable[[Any], T],
-    ) -> T:
-        if self._closed or self._waiting >= WAITING_MAX:
-            raise TradedeckError(
-                Code.UNAVAILABLE, "The store is closing or overloaded.", hint="Try again shortly."
-            )
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(threads, run, work)
-        finally:
-            self._waiting -= 1
 
-    def _write(self, work: Callable[[WriteSession], T]) -> T:
-        with _mapped(self._engines.hint), self._engines.writer.begin() as connection:
-            return work(WriteSession(connection))
+class Store:
+    """Opened by `open_store`. It runs nothing itself: `of` a tenant, or `beyond` a door, does."""
+
+    def __init__(self, lock: FileLock, engines: Engines) -> None:
+        self._lock = lock
+        self._works = _Works(engines)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._works.engines.writer.dialect.name
+
+    def of(self, tenant: str) -> ScopedStore:
+        """What reads and writes the rows of one tenant. ValueError for what is no name of one."""
+        return ScopedStore(self._works, Scope(tenant))
+
+    def beyond(self, door: Door) -> ScopedStore:
+        """What reads and writes the tables that `door` reaches, of every tenant."""
+        return ScopedStore(self._works, Scope(door=door))
 
     def close(self) -> None:
         """Finish what is in line, close readers, then the writer, then free the lock."""
-        if self._closed:
-            return
-        self._closed = True
-        self._read_threads.shutdown(wait=True)
-        self._write_thread.shutdown(wait=True)
-        self._engines.dispose()
-        self._lock.release()
+        if not self._works.closed:
+            self._works.close()
+            self._lock.release()
 
 
 def open_store(path: Path, url: str = "") -> Store:

@@ -11,17 +11,19 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DatabaseError
 
 from tradedeck.kernel.errors import Code, TradedeckError
-from tradedeck.store import postgres
+from tradedeck.store import postgres, scoping
+from tradedeck.store.scope import Door, Scope
 from tradedeck.store.sessions import ReadSession
 
 
 @contextmanager
-def reading(path: Path, url: str = "") -> Generator[ReadSession]:
+def reading(path: Path, url: str, door: Door) -> Generator[ReadSession]:
     """A snapshot of the database at `path`, or at `url`. STORAGE where it cannot be read."""
     engine = postgres.reader_engine(postgres.parse(url)) if url else _file(path)
+    scoping.install(engine)
     try:
         with engine.connect() as connection:
-            yield ReadSession(connection)
+            yield ReadSession(connection, Scope(door=door))
     except DatabaseError as error:
         what = "database of TRADEDECK_STORE_URL" if url else path.name
         raise TradedeckError(

@@ -14,8 +14,9 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from tradedeck.kernel.errors import Code, TradedeckError
+from tradedeck.store import scoping, walls
 from tradedeck.store.engines import READERS, Engines
-from tradedeck.store.migrate import migrate
+from tradedeck.store.migrate import current, migrate, revisions
 
 LOCK: Final = int.from_bytes(b"tradedck")  # of the database that is connected to
 CONNECT_TIMEOUT_S: Final = 10
@@ -42,8 +43,14 @@ def open_url(address: str) -> Engines:
     writer = writer_engine(url)
     try:
         _ordinary(writer)
+        if current(writer) != revisions()[-1]:
+            walls.lowered(writer)
         migrate(writer)
-        return Engines(writer, reader_engine(url), HINT)
+        walls.raised(writer)
+        readers = reader_engine(url)
+        scoping.install(writer)
+        scoping.install(readers)
+        return Engines(writer, readers, HINT)
     except BaseException:  # the lock must not outlive us
         writer.dispose()
         raise

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from tradedeck.store import scoping
 from tradedeck.store.engines import READERS, Engines
 from tradedeck.store.migrate import migrate
 
@@ -43,6 +44,8 @@ def open_file(path: Path) -> Engines:
     readers = _engine(
         f"{path.absolute().as_uri()}?mode=ro", _READER_PRAGMAS, begin="BEGIN", single=False
     )
+    scoping.install(writer)
+    scoping.install(readers)
     return Engines(writer, readers, HINT)
 
 

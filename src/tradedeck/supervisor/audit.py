@@ -18,6 +18,7 @@ from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.ops import exits
 from tradedeck.ops.files import write_private
 from tradedeck.store.offline import reading
+from tradedeck.store.scope import Door
 
 
 def main(arguments: list[str]) -> int:
@@ -94,7 +95,7 @@ def _export(options: argparse.Namespace, view: View) -> int:
 
 def _verify(options: argparse.Namespace, view: View) -> int:
     known = settings.load()
-    with reading(known.store_path, known.store_url) as session:
+    with reading(known.store_path, known.store_url, Door.AUDIT) as session:
         verdict = verify(session, view)
     told = {
         "ok": verdict.ok,

@@ -343,12 +343,13 @@ def _audit_of_file(home: Path) -> tuple[bool, int, str]:
     from tradedeck.audit.tree import View, read_key
     from tradedeck.audit.verify import verify
     from tradedeck.store.offline import reading
+    from tradedeck.store.scope import Door
 
     key = home / "keys" / "audit.key"
     try:
         # A home of a version without a tree has neither; its table is checked alone.
         view = View(home / "audit", read_key(key).verifier) if key.exists() else None
-        with reading(home / "store" / "tradedeck.db", _store_url(home)) as session:
+        with reading(home / "store" / "tradedeck.db", _store_url(home), Door.AUDIT) as session:
             verdict = verify(session, view)
     except TradedeckError as error:
         raise Failed(error.detail, error.hint) from error

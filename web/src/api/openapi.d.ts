@@ -274,6 +274,8 @@ export interface paths {
         /**
          * Audit Export
          * @description The whole log as one tar file, for a verifier elsewhere; recorded in the log itself.
+         *
+         *     It holds the records of every tenant: only the first, whose host this is, has it.
          */
         get: operations["audit_export_api_v1_audit_export_get"];
         put?: never;

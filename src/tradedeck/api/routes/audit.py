@@ -37,7 +37,7 @@ from tradedeck.identity.permissions import Permission
 from tradedeck.identity.types import Actor
 from tradedeck.kernel import canonical
 from tradedeck.kernel.clock import format_ns
-from tradedeck.kernel.errors import TradedeckError
+from tradedeck.kernel.errors import Code, TradedeckError
 
 router = APIRouter(tags=["audit"])
 SEQ_MAX = 2**53  # what JavaScript can count
@@ -183,6 +183,8 @@ async def audit_proof(
     seq: Annotated[int, Path(ge=1, le=SEQ_MAX)],
 ) -> AuditProof:
     """A record's place in the tree."""
+    if not await ctx.store.read(lambda r: store.owned(r, seq)):
+        raise TradedeckError(Code.NOT_FOUND, f"There is no record {seq}.")
     log = await ctx.trail.caught_up()
     proof = await asyncio.to_thread(log.prove, seq - 1)
     return AuditProof(
@@ -203,7 +205,11 @@ async def audit_proof(
 async def audit_export(
     actor: Annotated[Actor, requires(Permission.AUDIT_READ)], ctx: Ctx
 ) -> FileResponse:
-    """The whole log as one tar file, for a verifier elsewhere; recorded in the log itself."""
+    """The whole log as one tar file, for a verifier elsewhere; recorded in the log itself.
+
+    It holds the records of every tenant: only the first, whose host this is, has it.
+    """
+    ctx.host_only("The whole audit log")
     log = await ctx.trail.caught_up()
     await ctx.audit(Act(Action.DATA_EXPORT, actor.who(), "audit.tar"))
     path = await asyncio.to_thread(_tar, log)

@@ -30,6 +30,7 @@ from tradedeck.kernel.errors import Code, Fault, TradedeckError
 from tradedeck.marketdata.sources import BUNDLES, PREFIX
 from tradedeck.readmodels.performance import DISCLAIMER, listed
 from tradedeck.readmodels.status import instant
+from tradedeck.store.scope import MAIN
 from tradedeck.store.sessions import WriteSession
 
 router = APIRouter(tags=["backtests"], route_class=ControlRoute)
@@ -223,7 +224,7 @@ def check(context: Context, body: BacktestRequest) -> None:
         if text is not None:
             instant_ns(text if "T" in text else f"{text}T00:00:00Z", name)
     if not body.data.startswith(PREFIX):
-        known = {source["data"] for source in files(context.settings.home / "data")}
+        known = {source["data"] for source in _files_of(context)}
         if body.data not in known:
             raise TradedeckError(
                 Code.NOT_FOUND,
@@ -232,6 +233,11 @@ def check(context: Context, body: BacktestRequest) -> None:
             )
     elif body.data.removeprefix(PREFIX) not in BUNDLES:
         raise TradedeckError(Code.NOT_FOUND, f"There is no bundled data {body.data!r}.")
+
+
+def _files_of(context: Context) -> list[dict[str, Any]]:
+    """The home's own files; a tenant without the host has none there."""
+    return files(context.settings.home / "data") if context.tenant == MAIN else []
 
 
 def files(folder: FilePath) -> list[dict[str, Any]]:
@@ -260,7 +266,7 @@ async def data(actor: Reader, ctx: Ctx) -> Response:
         }
         for name, bundle in BUNDLES.items()
     ]
-    own = await asyncio.to_thread(files, ctx.settings.home / "data")
+    own = await asyncio.to_thread(_files_of, ctx)
     return answer({"items": [*bundled, *own]})
 
 

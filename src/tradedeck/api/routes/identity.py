@@ -23,7 +23,7 @@ from tradedeck.api.wire_people import (
 )
 from tradedeck.identity import factors, people, people_store, service, sign_in, store
 from tradedeck.identity.permissions import Permission
-from tradedeck.identity.types import MAIN, Actor, Issued, Kind, Role, Via, Way
+from tradedeck.identity.types import Actor, Issued, Kind, Role, Via, Way
 from tradedeck.kernel.clock import format_ns
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.store.sessions import WriteSession
@@ -126,7 +126,7 @@ async def create_token(
 async def new_token(ctx: Context, body: NewToken, actor: Actor | None) -> Issued:
     """Make a token; None is the host."""
     now = ctx.clock.now_ns()
-    tenant = MAIN if actor is None else actor.tenant
+    tenant = ctx.tenant
 
     def work(write: WriteSession) -> Issued:
         user = "" if actor is None else actor.user

@@ -21,6 +21,7 @@ from tradedeck.marketdata import regime
 from tradedeck.readmodels import execution, history
 from tradedeck.readmodels.desired import by_id
 from tradedeck.readmodels.status import Facts
+from tradedeck.store.scope import MAIN
 
 router = APIRouter(tags=["insight"])
 Reader = Annotated[Actor, requires(Permission.READ)]
@@ -54,7 +55,10 @@ async def account_regime(account: Name, actor: Reader, ctx: Ctx) -> Response:
         for spec in by_id(facts.document, "traders").values()
         if spec.get("account") == account and cursors.get(spec.get("feed")) is not None
     }
-    read = {symbol: await candles.of_trader(facts, spec) for symbol, spec in specs.items()}
+    read = {
+        symbol: await candles.of_trader(facts, spec, on_host=ctx.tenant == MAIN)
+        for symbol, spec in specs.items()
+    }
     series = [
         (found, parse_ns(cursors[specs[symbol]["feed"]]))
         for symbol, found in read.items()

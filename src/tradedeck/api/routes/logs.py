@@ -41,6 +41,7 @@ async def logs(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
 ) -> Response:
     """The newest lines, oldest first, redacted once more."""
+    ctx.host_only("What processes log")
     wanted = logfiles.Filter(process, level, q)
     folder = ctx.settings.home / "logs"
     items, truncated = await asyncio.to_thread(logfiles.tail, folder, wanted, limit)
@@ -136,6 +137,7 @@ async def follow(
     actor: Reader, ctx: Ctx, process: Process = None, level: Level = None, q: Search = None
 ) -> Response:
     """Lines as they are written, across rotation."""
+    ctx.host_only("What processes log")
     if len(_followers) >= FOLLOWERS_MAX:
         raise TradedeckError(
             Code.TOO_MANY, "Too many pages follow the logs.", hint="Close one of them."

@@ -57,6 +57,7 @@ async def health_components(actor: Reader, ctx: Ctx) -> Response:
 )
 async def prometheus(actor: Reader, ctx: Ctx) -> Response:
     """Metrics for a scraper with a token of the role viewer."""
+    ctx.host_only("What its processes are measured by")
     return Response(await metrics.render(ctx), media_type=metrics.MEDIA_TYPE)
 
 

@@ -30,6 +30,7 @@ from tradedeck.readmodels import marks, performance
 from tradedeck.readmodels.desired import by_id
 from tradedeck.readmodels.parts import mapping
 from tradedeck.readmodels.status import Facts
+from tradedeck.store.scope import MAIN
 from tradedeck.store.sessions import ReadSession
 
 router = APIRouter(tags=["traders"])
@@ -83,7 +84,7 @@ async def trader_bars(
     listed: list[dict[str, Any]] = (await ctx.live.made.body())["feeds"]
     spec = by_id(facts.document, "traders")[trader]
     cursor = next((feed["cursor"] for feed in listed if feed["id"] == spec.get("feed")), None)
-    series = await candles.of_trader(facts, spec)
+    series = await candles.of_trader(facts, spec, on_host=ctx.tenant == MAIN)
     until = None if cursor is None else parse_ns(cursor)
     read = partial(_chart, trader=trader, series=series, until_ns=until, points=points)
     return answer(await ctx.store.read(read))

@@ -1,0 +1,32 @@
+"""The tenants of this api: a context for each, made at the start and when one is added."""
+
+from __future__ import annotations
+
+from tradedeck.api import snapshot
+from tradedeck.api.context import Context
+from tradedeck.api.library import Library
+from tradedeck.desired import service as desired
+from tradedeck.desired.document import default_document
+from tradedeck.identity import tenants
+from tradedeck.store.scope import MAIN, Door
+
+
+def open_all(context: Context) -> None:
+    """Make the first tenant where there is none, and a context for every other."""
+    now = context.clock.now_ns()
+    every = context.whole.beyond(Door.TENANTS)
+    every.write_now(lambda w: tenants.ensure_first(w, now_ns=now))
+    for tenant in every.read_now(tenants.every):
+        if tenant.name != MAIN:
+            open_one(context, tenant.name)
+
+
+def open_one(context: Context, tenant: str) -> Context:
+    """The context of a tenant, with a document of its own; its strategies are those built in."""
+    now = context.clock.now_ns()
+    version = context.whole.of(tenant).write_now(
+        lambda w: desired.ensure_first(w, default_document, now_ns=now)
+    )
+    made = context.beside(tenant, Library(), version)
+    snapshot.install(made)
+    return made
