@@ -8,6 +8,7 @@ KEYS = "tests/api/test_idempotency.py"
 RATES = "tests/api/test_limits.py"
 APPROVAL = "tests/authority/test_approval.py"
 LATCH = "tests/guard/test_latch.py"
+PEOPLE = "tests/api/test_approvals.py"
 
 CONTROLS = [
     (
@@ -273,5 +274,109 @@ CONTROLS = [
         "",
         APPROVAL,
         "passkey",
+    ),
+    (
+        "CTL-2 nobody approves their own",
+        "identity/approvals.py",
+        '    if actor.user == row["requester_user"]:\n',
+        "    if False:\n",
+        PEOPLE,
+        "two_people_and or role_takes",
+    ),
+    (
+        "CTL-2 what was read is what is approved",
+        "identity/approvals.py",
+        '    if digest != row["digest"] or digest_of(act) != row["digest"]:\n',
+        "    if False:\n",
+        PEOPLE,
+        "two_people_and",
+    ),
+    (
+        "CTL-2 of two at once one approves",
+        "identity/approvals.py",
+        '    here = (table.c.id == row["id"], table.c.status == old.value)\n',
+        '    here = (table.c.id == row["id"],)\n',
+        PEOPLE,
+        "at_once or used",
+    ),
+    (
+        "CTL-2 a request expires",
+        "identity/approvals.py",
+        ' and now_ns > row["expires_at_ns"]\n',
+        " and False\n",
+        PEOPLE,
+        "expired",
+    ),
+    (
+        "CTL-2 a request is used once",
+        "identity/approvals.py",
+        "    _must(row, Status.APPROVED)\n    if not _move",
+        "    if not _move",
+        PEOPLE,
+        "two_people_and or expired",
+    ),
+    (
+        "CTL-2 an approver holds the right",
+        "identity/approvals.py",
+        "    if not holds(actor, right):\n",
+        "    if False:\n",
+        PEOPLE,
+        "role_takes or who_may_not",
+    ),
+    (
+        "CTL-2 a person says it",
+        "identity/approvals.py",
+        ' or row["kind"] != Account.PERSON or row["disabled_at_ns"] is not None:\n',
+        " and False:\n",
+        PEOPLE,
+        "who_may_not or loosening",
+    ),
+    (
+        "CTL-2 an approver has stepped up",
+        "api/routes/approvals.py",
+        "requires(Permission.APPROVAL_DECIDE, step_up=True)",
+        "requires(Permission.APPROVAL_DECIDE)",
+        PEOPLE,
+        "who_may_not",
+    ),
+    (
+        "CTL-2 what changed is revoked",
+        "api/approving.py",
+        "        if stale:\n",
+        "        if False:\n",
+        PEOPLE,
+        "role_takes",
+    ),
+    (
+        "CTL-2 a lift takes an approval",
+        "api/lifting.py",
+        "        elif await approving.is_desk(context, actor, Permission.HALT_CLEAR):\n",
+        "        elif False:\n",
+        PEOPLE,
+        "two_people_and",
+    ),
+    (
+        "CTL-2 a loosening takes another person",
+        "desired/service.py",
+        "        if proposal.authority.second:\n",
+        "        if False:\n",
+        PEOPLE,
+        "loosening",
+    ),
+    (
+        "CTL-2 a role takes another person",
+        "api/approving.py",
+        "    if role in TRUSTED and governance.is_desk(\n",
+        "    if False and governance.is_desk(\n",
+        PEOPLE,
+        "role_takes",
+    ),
+    (
+        "CTL-2 a desk stays a desk",
+        "identity/governance.py",
+        "    return Profile.SOLO if found is None else Profile(found)\n",
+        "    return Profile.DESK if holders(read, tenant, right) >= NEEDED else Profile.SOLO\n",
+        PEOPLE,
+        "back_to_solo",
     ),
 ]

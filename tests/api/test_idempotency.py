@@ -52,6 +52,7 @@ STOPS = {
     "POST /api/v1/halts",
     "DELETE /api/v1/lifts/{lift_id}",
     "DELETE /api/v1/config/pending/{identifier}",
+    "POST /api/v1/approvals/{identifier}/refuse",
 }
 
 

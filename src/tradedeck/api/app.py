@@ -15,6 +15,7 @@ from tradedeck.api.front import Front
 from tradedeck.api.routes import (
     acts,
     alerts,
+    approvals,
     audit,
     backtests,
     config,
@@ -59,6 +60,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     kills.router,
     guard.router,
     guard.stopping,
+    approvals.router,
+    approvals.stopping,
     docs.router,
     status.router,
     orders.router,

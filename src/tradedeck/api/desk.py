@@ -14,6 +14,7 @@ from typing import Any, cast
 import structlog
 
 from tradedeck.adapters.bus.types import Message
+from tradedeck.api import access
 from tradedeck.api.context import Context
 from tradedeck.api.wire import ConfigChange, Receipt
 from tradedeck.audit.types import Act, Action, Result
@@ -30,6 +31,7 @@ from tradedeck.desired.types import (
     Proposal,
     Version,
 )
+from tradedeck.identity import approvals, governance
 from tradedeck.identity import service as identity
 from tradedeck.identity.permissions import Permission, holds
 from tradedeck.identity.types import Actor
@@ -76,7 +78,11 @@ async def change(context: Context, wish: Wish) -> Outcome:
             wish.action,
             wish.target,
         )
-        return service.apply(write, proposal, now_ns=now)
+        outcome = service.apply(write, proposal, now_ns=now)
+        if outcome.pending is not None and proposal.authority.second:
+            waiting, actor = outcome.pending, wish.actor
+            second(write, waiting, actor=actor, reason=wish.reason, now_ns=now)
+        return outcome
 
     try:
         outcome = await context.store.write(work)
@@ -91,15 +97,30 @@ async def change(context: Context, wish: Wish) -> Outcome:
 def _authority(
     context: Context, wish: Wish, found: Version, plain: Tree, write: WriteSession, now: int
 ) -> Authority:
-    """Consumes the one-time code, but only where the change needs it."""
+    """Consumes the one-time code, but only where the change needs it; a session that stepped up
+    lately needs none.
+    """
     wait_ns = int(context.settings.loosening_wait_s * NS_PER_S)
     may_loosen = holds(wish.actor, Permission.CONFIG_LOOSEN)
-    stepped_up = False
+    stepped_up = access.is_fresh(context, wish.actor)
     loosens = effect(service.changes_of(write, found, plain)) is Effect.LOOSEN
-    if wish.step_up and may_loosen and loosens:
+    if not (may_loosen and loosens):
+        return Authority(may_loosen, stepped_up, wait_ns)
+    tenant, right = wish.actor.tenant, Permission.CONFIG_LOOSEN
+    second = governance.is_desk(write, tenant, right, now_ns=now)
+    if wish.step_up:
         identity.use_step_up(write, wish.step_up, actor=wish.actor, now_ns=now)
         stepped_up = True
-    return Authority(may_loosen, stepped_up, wait_ns)
+    return Authority(may_loosen, stepped_up, wait_ns, second)
+
+
+def second(
+    write: WriteSession, waiting: Pending, *, actor: Actor, reason: str, now_ns: int
+) -> None:
+    """Ask for another person's word on a configuration that waits for it."""
+    asked = service.as_asked(waiting)
+    kind = approvals.Kind.LOOSEN
+    approvals.request(write, kind, asked, actor=actor, reason=reason, now_ns=now_ns)
 
 
 async def refused(
@@ -139,6 +160,8 @@ def receipt(outcome: Outcome) -> Receipt:
 
 def _detail(outcome: Outcome) -> str | None:
     if outcome.pending is not None:
+        if outcome.pending.status is PendingStatus.NEEDS_APPROVAL:
+            return "It loosens a limit and waits for another person; see the approvals."
         return "It loosens a limit and waits; it can be cancelled until then."
     return None if outcome.changed else "Nothing changed: it was so already."
 

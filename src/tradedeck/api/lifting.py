@@ -7,30 +7,49 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tradedeck.api import guardline
+from tradedeck.api import approving, guardline
 from tradedeck.api.context import Context
 from tradedeck.api.pull import publish_own
 from tradedeck.api.wire import Receipt
 from tradedeck.audit.types import Act, Action, Result
+from tradedeck.identity import approvals
+from tradedeck.identity.approvals import Kind
+from tradedeck.identity.permissions import Permission
 from tradedeck.identity.types import Actor
 from tradedeck.kernel.clock import format_ns
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.kernel.ids import new_id
 from tradedeck.projections.stop import STORE
 from tradedeck.readmodels import stop
-from tradedeck.trading.facts import Kind
+from tradedeck.trading.facts import Kind as Fact
 
 CODE_HINT: Final = "Run `tradedeck guard code` on the trading host and send what it prints."
 
 
 async def lift(
-    context: Context, actor: Actor, *, scope: str, reason: str, code: str | None
+    context: Context,
+    actor: Actor,
+    *,
+    scope: str,
+    reason: str,
+    code: str | None,
+    approval: str | None = None,
 ) -> Receipt:
     """Ask the guard to lift a latch; `pending` is the lift's id while it waits."""
-    body = {"scope": scope, "reason": reason, "by": actor.name, "code": code or ""}
-    said = {"scope": scope}
+    body: dict[str, Any] = {"scope": scope, "reason": reason, "by": actor.name, "code": code or ""}
+    said = {"scope": scope} | ({} if approval is None else {"approval": approval})
     act = _Act(context, actor, Action.HALT_CLEAR, scope, reason, said)
-    if not code:
+    spent: approving.Row | None = None
+    try:
+        if approval is not None:
+            spent, signed = await approving.spend(context, actor, approval, scope, reason)
+            body |= {"approval": signed, "by": f"{spent['requester']}, {spent['approver']}"}
+        elif await approving.is_desk(context, actor, Permission.HALT_CLEAR):
+            raise approvals.needed(Kind.LIFT, "Lifting a halt")
+    except TradedeckError as error:
+        await act.ended(error)
+        raise
+    if not code and approval is None:
         error = TradedeckError(
             Code.STEP_UP_REQUIRED,
             "Lifting a halt needs a one-time code of the guard.",
@@ -41,11 +60,13 @@ async def lift(
     try:
         reply = await act.tell("lift", body, f"tradedeck lift {scope} --local --reason …")
     except TradedeckError as error:
+        if spent is not None and error.code not in (Code.UNAVAILABLE, Code.TIMEOUT):
+            await approving.not_used(context, spent, error)
         if error.code is not Code.NOT_FOUND or not await _held_here_alone(context, scope):
             raise
         # The guard took the code and holds nothing there: only our own note of it is left.
         cleared = {"scope": scope, "level": "none", "reason": reason, "by": actor.name}
-        await publish_own(context, Kind.HALT_CLEARED.value, cleared)
+        await publish_own(context, Fact.HALT_CLEARED.value, cleared)
         return Receipt(audit_id=act.correlation, detail="Only the store held it; lifted.")
     due: Any = reply.get("due_ns")
     name = str(reply.get("id") or "") or None

@@ -30,11 +30,14 @@ class KillWish(Wire):
 
 
 class NewLift(Wire):
-    """Which latch to lift, why, and the code that `tradedeck guard code` prints on the host."""
+    """Which latch to lift, why, and the code that `tradedeck guard code` prints on the host; or the
+    approval, where it takes two people.
+    """
 
     scope: Scope
     reason: Reason
     code: Annotated[str | None, Field(max_length=40)] = None
+    approval: Annotated[str | None, Field(pattern="^apr_[0-9a-z]{26}$")] = None
 
 
 class NewDrill(Wire):

@@ -67,6 +67,12 @@ class Action(StrEnum):
     JOB_CANCEL = "jobs:job:cancel"
     DATA_EXPORT = "readmodels:data:export"
     HOST_ACT = "host:act:report"
+    APPROVAL_REQUEST = "identity:approval:request"
+    APPROVAL_APPROVE = "identity:approval:approve"
+    APPROVAL_REFUSE = "identity:approval:refuse"
+    APPROVAL_REVOKE = "identity:approval:revoke"
+    APPROVAL_USE = "identity:approval:use"
+    PROFILE_CHANGE = "identity:profile:change"
     ACCESS_REFUSED = "identity:access:refuse"
 
 

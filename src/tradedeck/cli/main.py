@@ -13,6 +13,7 @@ import typer
 from tradedeck import __version__
 from tradedeck.cli.commands import (
     alerts,
+    approvals,
     audit,
     backtest,
     config,
@@ -54,6 +55,7 @@ app.add_typer(feeds.app, name="replay")
 app.add_typer(tokens.app, name="token")
 app.add_typer(people.user, name="user")
 app.add_typer(people.session, name="session")
+app.add_typer(approvals.app, name="approvals")
 app.add_typer(audit.app, name="audit")
 app.add_typer(hostpeople.people, name="people")
 app.add_typer(hostpeople.key, name="key")

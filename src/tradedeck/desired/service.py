@@ -18,6 +18,7 @@ from tradedeck.desired import store
 from tradedeck.desired.diff import Change, Effect, against, diff, effect
 from tradedeck.desired.document import Document
 from tradedeck.desired.types import (
+    OPEN,
     Kind,
     Outcome,
     Pending,
@@ -146,6 +147,10 @@ def apply(write: WriteSession, proposal: Proposal, *, now_ns: int) -> Outcome:
         return Outcome(found, (), None, changed=False, audit="")
     if effect(changes) is Effect.LOOSEN:
         require_authority(proposal, changes)
+        if proposal.authority.second:
+            status = PendingStatus.NEEDS_APPROVAL
+            held = _wait(write, proposal, found, changes, now_ns=now_ns, status=status)
+            return Outcome(found, changes, held[0], changed=False, audit=held[1])
         if proposal.authority.wait_ns > 0:
             waiting = _wait(write, proposal, found, changes, now_ns=now_ns)
             return Outcome(found, changes, waiting[0], changed=False, audit=waiting[1])
@@ -231,6 +236,7 @@ def _wait(
         reason=proposal.reason,
         wait_ns=wait_ns,
         now_ns=now_ns,
+        status=status,
     )
 
 
@@ -245,15 +251,16 @@ def wait(
     reason: str,
     wait_ns: int | None,
     now_ns: int,
+    status: PendingStatus = PendingStatus.WAITING,
 ) -> tuple[Pending, str]:
-    """Let an act wait: for `wait_ns`, or (None) for a person with a step-up code.
+    """Let an act wait: for `wait_ns`, or (None) for a person's word, as `status` says.
 
     The same act that waits already is returned as it is. Raises TOO_MANY.
     """
     waiting = store.open_pending(write)
     for other in waiting:
         same = (other.kind, other.base_generation, other.body) == (kind, base_generation, body)
-        if same and (other.effective_at_ns is None) is (wait_ns is None):
+        if same and other.status is status:
             return other, ""
     if len(waiting) >= PENDING_MAX:
         raise TradedeckError(
@@ -262,7 +269,7 @@ def wait(
     made = Pending(
         id=new_id("pnd", now_ns),
         kind=kind,
-        status=PendingStatus.NEEDS_STEP_UP if wait_ns is None else PendingStatus.WAITING,
+        status=status,
         base_generation=base_generation,
         body=body,
         changes=changes,
@@ -321,6 +328,48 @@ def approve(
     return store.pending(write, identifier) or found
 
 
+def hold(write: WriteSession, identifier: str, *, who: Who, reason: str, now_ns: int) -> Pending:
+    """A hand edit that one person has agreed to waits for another. NOT_FOUND, CONFLICT."""
+    found = _open(write, identifier)
+    held = {"status": PendingStatus.NEEDS_APPROVAL.value, "reason": reason}
+    if not store.set_pending(write, identifier, expected=(PendingStatus.NEEDS_STEP_UP,), **held):
+        raise TradedeckError(Code.CONFLICT, f"{identifier} does not wait for a first word.")
+    act = Act(Action.PENDING_APPROVE, who, identifier, Result.WAITING, reason=reason)
+    audit.append(write, act, now_ns=now_ns)
+    return store.pending(write, identifier) or found
+
+
+def as_asked(waiting: Pending) -> dict[str, Any]:
+    """What a second person is asked to agree to: the changes, and the whole by its hash."""
+    body = canonical.digest(canonical.encode(dict(waiting.body)))
+    changes = [dict(change) for change in waiting.changes]
+    base = {"base_generation": waiting.base_generation, "digest": body}
+    return {"pending": waiting.id, **base, "changes": changes}
+
+
+def is_as_asked(read: ReadSession, act: Mapping[str, Any]) -> bool:
+    """Whether it still waits, unchanged, on the version it was made on."""
+    found = store.pending(read, act["pending"])
+    return (
+        found is not None
+        and found.status is PendingStatus.NEEDS_APPROVAL
+        and as_asked(found) == act
+        and current(read).generation == found.base_generation
+    )
+
+
+def agreed(write: WriteSession, identifier: str, *, who: Who, now_ns: int) -> Pending:
+    """The second person's word: it takes effect now. NOT_FOUND where it waits no more."""
+    found = _open(write, identifier)
+    due = {"status": PendingStatus.WAITING.value, "effective_at_ns": now_ns}
+    due["decided_by"] = who.actor
+    if not store.set_pending(write, identifier, expected=(PendingStatus.NEEDS_APPROVAL,), **due):
+        raise TradedeckError(Code.CONFLICT, f"{identifier} does not wait for a second word.")
+    act = Act(Action.PENDING_APPROVE, who, identifier, reason=found.reason)
+    audit.append(write, act, now_ns=now_ns)
+    return found
+
+
 def cancel(write: WriteSession, identifier: str, *, who: Who, reason: str, now_ns: int) -> str:
     """Take back what waits; returns the audit id. NOT_FOUND."""
     _open(write, identifier)
@@ -331,7 +380,7 @@ def cancel(write: WriteSession, identifier: str, *, who: Who, reason: str, now_n
 
 def _open(read: ReadSession, identifier: str) -> Pending:
     found = store.pending(read, identifier)
-    if found is None or found.status not in (PendingStatus.WAITING, PendingStatus.NEEDS_STEP_UP):
+    if found is None or found.status not in OPEN:
         raise TradedeckError(Code.NOT_FOUND, f"Nothing of the id {identifier} waits.")
     return found
 
@@ -342,7 +391,7 @@ def _finish(
     store.set_pending(
         write,
         identifier,
-        expected=(PendingStatus.WAITING, PendingStatus.NEEDS_STEP_UP),
+        expected=OPEN,
         status=status.value,
         decided_at_ns=now_ns,
         decided_by=by,

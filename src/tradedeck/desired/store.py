@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import select, update
 
 from tradedeck.desired.tables import desired_versions, pending_acts
-from tradedeck.desired.types import Kind, Pending, PendingKind, PendingStatus, Version
+from tradedeck.desired.types import OPEN, Kind, Pending, PendingKind, PendingStatus, Version
 from tradedeck.kernel import canonical
 from tradedeck.store.sessions import ReadSession, Row, WriteSession
 
 PAGE = 50
-_OPEN = (PendingStatus.WAITING.value, PendingStatus.NEEDS_STEP_UP.value)
+_OPEN = tuple(status.value for status in OPEN)
 
 
 def tenants_due(read: ReadSession, now_ns: int) -> list[str]:

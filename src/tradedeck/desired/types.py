@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from tradedeck.audit.types import Action, Who
 from tradedeck.desired.diff import Change
@@ -26,6 +26,7 @@ class PendingStatus(StrEnum):
     """Where an act that waits stands. The last four are final."""
 
     NEEDS_STEP_UP = "needs_step_up"
+    NEEDS_APPROVAL = "needs_approval"
     WAITING = "waiting"
     APPLIED = "applied"
     CANCELLED = "cancelled"
@@ -56,6 +57,13 @@ class Version:
     created_at_ns: int
 
 
+OPEN: Final = (
+    PendingStatus.WAITING,
+    PendingStatus.NEEDS_STEP_UP,
+    PendingStatus.NEEDS_APPROVAL,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """An act that waits for its time, or for a second word."""
@@ -83,11 +91,14 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """What lets somebody loosen: the right, and a one-time code already consumed."""
+    """What lets somebody loosen: the right, and presence that was proved. `second`: it takes
+    another person too.
+    """
 
     may_loosen: bool
     stepped_up: bool
     wait_ns: int
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True)

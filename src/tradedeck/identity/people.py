@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tradedeck.audit import service as audit
 from tradedeck.audit.types import Act, Action, Who
-from tradedeck.identity import people_store, store
+from tradedeck.identity import governance, people_store, store
 from tradedeck.identity.tables_people import users
 from tradedeck.identity.types import Kind, Role, Way
 from tradedeck.kernel.clock import NS_PER_S
@@ -80,6 +80,7 @@ def create(
     people_store.add(write, users, row)
     after = {"name": name, "role": role.value, "kind": kind.value}
     audit.append(write, Act(Action.USER_CREATE, who, f"user/{name}", after=after), now_ns=now_ns)
+    governance.follow(write, tenant, now_ns=now_ns)
     return row
 
 
@@ -123,6 +124,7 @@ def set_role(write: WriteSession, row: Row, role: Role, *, who: Who, now_ns: int
         before={"role": row["role"]}, after={"role": role.value},
     )  # fmt: skip
     audit.append(write, act, now_ns=now_ns)
+    governance.follow(write, row["tenant"], now_ns=now_ns)
 
 
 def disable(write: WriteSession, row: Row, *, who: Who, now_ns: int) -> None:
@@ -143,6 +145,7 @@ def enable(write: WriteSession, row: Row, *, who: Who, now_ns: int) -> None:
         return
     people_store.change_user(write, row["id"], disabled_at_ns=None)
     audit.append(write, Act(Action.USER_ENABLE, who, f"user/{row['name']}"), now_ns=now_ns)
+    governance.follow(write, row["tenant"], now_ns=now_ns)
 
 
 def rename(write: WriteSession, row: Row, display_name: str, *, who: Who, now_ns: int) -> None:

@@ -27,6 +27,7 @@ class Permission(StrEnum):
     TOKEN_MANAGE = "token.manage"  # noqa: S105 - the name of a permission
     PEOPLE_READ = "people.read"
     PEOPLE_MANAGE = "people.manage"
+    APPROVAL_DECIDE = "approval.decide"
     SELF = "self"  # one's own profile, factors and sessions
 
 
@@ -46,6 +47,7 @@ _RISK = _OPERATOR | {
     Permission.HALT_CLEAR,
     Permission.AUDIT_READ,
     Permission.PEOPLE_READ,
+    Permission.APPROVAL_DECIDE,
 }
 _ADMIN = _RISK | {Permission.TOKEN_MANAGE, Permission.PEOPLE_MANAGE}
 

@@ -16,5 +16,7 @@ export const auditActs = {
   "identity:user:disable": true, "identity:user:enable": true, "identity:user:lock": true, "identity:user:unlock": true,
   "identity:factor:add": true, "identity:factor:remove": true, "identity:factors:reset": true, "identity:password:set": true,
   "identity:invitation:create": true, "identity:invitation:revoke": true, "identity:invitation:accept": true,
+  "identity:approval:request": true, "identity:approval:approve": true, "identity:approval:refuse": true,
+  "identity:approval:revoke": true, "identity:approval:use": true, "identity:profile:change": true,
   "stop:kill:send": true, "stop:lift:cancel": true, "stop:drill:run": true,
 } satisfies Record<AuditRecord["act"], true>;

@@ -184,6 +184,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Inbox
+         * @description Requests and how they ended, newest first.
+         */
+        get: operations["inbox_api_v1_approvals_get"];
+        put?: never;
+        /**
+         * Ask
+         * @description Ask for a second person's word on one exact act; it lives an hour.
+         */
+        post: operations["ask_api_v1_approvals_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{identifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One
+         * @description One request with its act in full.
+         */
+        get: operations["one_api_v1_approvals__identifier__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{identifier}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Say yes to what was read. What takes effect here does so now; a lift goes by POST /lifts.
+         */
+        post: operations["approve_api_v1_approvals__identifier__approve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{identifier}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refuse
+         * @description Say no, or take one's own request back; also after a yes, until it is used.
+         */
+        post: operations["refuse_api_v1_approvals__identifier__refuse_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{identifier}/sign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign
+         * @description Add the signature that the trading host verifies, of whoever asked or approved.
+         */
+        post: operations["sign_api_v1_approvals__identifier__sign_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -816,6 +920,26 @@ export interface paths {
          * @description Pause entries, cancel every working order, close every position: in any scope of a kill.
          */
         post: operations["flatten_api_v1_flatten_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/governance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Profile
+         * @description Which rights take one person here, and which two.
+         */
+        get: operations["profile_api_v1_governance_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1600,7 +1724,8 @@ export interface paths {
         get?: never;
         /**
          * Set Role
-         * @description Give an account another role; open sessions have it at once.
+         * @description Give an account another role; open sessions have it at once. More takes two people, where
+         *     two of them could give it.
          */
         put: operations["set_role_api_v1_people__identifier__role_put"];
         post?: never;
@@ -2548,7 +2673,7 @@ export interface components {
          * @description Every act that leaves a record, as `subject:noun:verb`. Closed: add here, nowhere else.
          * @enum {string}
          */
-        Action: "identity:session:open" | "identity:session:close" | "identity:link:create" | "identity:token:create" | "identity:token:revoke" | "identity:step-up:create" | "identity:step-up:use" | "identity:sign-in:try" | "identity:user:create" | "identity:user:change" | "identity:user:role" | "identity:user:disable" | "identity:user:enable" | "identity:user:lock" | "identity:user:unlock" | "identity:factor:add" | "identity:factor:remove" | "identity:factors:reset" | "identity:password:set" | "identity:invitation:create" | "identity:invitation:revoke" | "identity:invitation:accept" | "desired:config:create" | "desired:config:apply" | "desired:config:rollback" | "desired:config:propose" | "desired:config:wait" | "desired:pending:approve" | "desired:pending:cancel" | "desired:pending:supersede" | "desired:trader:create" | "desired:trader:change" | "desired:trader:delete" | "runner:trader:start" | "runner:trader:pause" | "runner:trader:resume" | "runner:trader:stop" | "runner:trader:restart" | "desired:strategy:activate" | "runner:order:cancel" | "runner:orders:cancel" | "runner:position:close" | "runner:book:flatten" | "runner:halt:set" | "runner:halt:clear" | "stop:kill:send" | "stop:lift:cancel" | "stop:drill:run" | "runner:replay:set" | "runner:command:send" | "incidents:alert:acknowledge" | "jobs:job:create" | "jobs:job:cancel" | "readmodels:data:export" | "host:act:report" | "identity:access:refuse";
+        Action: "identity:session:open" | "identity:session:close" | "identity:link:create" | "identity:token:create" | "identity:token:revoke" | "identity:step-up:create" | "identity:step-up:use" | "identity:sign-in:try" | "identity:user:create" | "identity:user:change" | "identity:user:role" | "identity:user:disable" | "identity:user:enable" | "identity:user:lock" | "identity:user:unlock" | "identity:factor:add" | "identity:factor:remove" | "identity:factors:reset" | "identity:password:set" | "identity:invitation:create" | "identity:invitation:revoke" | "identity:invitation:accept" | "desired:config:create" | "desired:config:apply" | "desired:config:rollback" | "desired:config:propose" | "desired:config:wait" | "desired:pending:approve" | "desired:pending:cancel" | "desired:pending:supersede" | "desired:trader:create" | "desired:trader:change" | "desired:trader:delete" | "runner:trader:start" | "runner:trader:pause" | "runner:trader:resume" | "runner:trader:stop" | "runner:trader:restart" | "desired:strategy:activate" | "runner:order:cancel" | "runner:orders:cancel" | "runner:position:close" | "runner:book:flatten" | "runner:halt:set" | "runner:halt:clear" | "stop:kill:send" | "stop:lift:cancel" | "stop:drill:run" | "runner:replay:set" | "runner:command:send" | "incidents:alert:acknowledge" | "jobs:job:create" | "jobs:job:cancel" | "readmodels:data:export" | "host:act:report" | "identity:approval:request" | "identity:approval:approve" | "identity:approval:refuse" | "identity:approval:revoke" | "identity:approval:use" | "identity:profile:change" | "identity:access:refuse";
         /**
          * Activation
          * @description Another strategy for one trader, or for all.
@@ -2636,6 +2761,78 @@ export interface components {
             reason: string;
             /** Step Up */
             step_up: string;
+        };
+        /**
+         * ApprovalList
+         * @description Newest first.
+         */
+        ApprovalList: {
+            /** Items */
+            items: components["schemas"]["ApprovalView"][];
+        };
+        /**
+         * ApprovalView
+         * @description A request. `digest` is the SHA-256 of `act`'s canonical form; `challenge` is what a passkey
+         *     signs for it (hexadecimal), null where no host verifies it. `mine`: whoever reads this asked.
+         */
+        ApprovalView: {
+            /** Act */
+            act: {
+                [key: string]: unknown;
+            };
+            /** Approver */
+            approver: string | null;
+            /** Challenge */
+            challenge: string | null;
+            /**
+             * Created At
+             * @example 2026-11-20T14:00:00Z
+             */
+            created_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /** Detail */
+            detail: string;
+            /** Digest */
+            digest: string;
+            /**
+             * Expires At
+             * @example 2026-11-20T14:00:00Z
+             */
+            expires_at: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "halt.lift" | "config.loosen" | "role.grant" | "profile.solo" | "live.switch";
+            /** May Approve */
+            may_approve: boolean;
+            /** Mine */
+            mine: boolean;
+            /** Reason */
+            reason: string;
+            /** Requester */
+            requester: string;
+            /** Signed By */
+            signed_by: string[];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "open" | "approved" | "refused" | "expired" | "used" | "revoked";
+            /** Used At */
+            used_at: string | null;
+        };
+        /**
+         * Approve
+         * @description A yes to the act of this digest, as it was read.
+         */
+        Approve: {
+            /** Digest */
+            digest: string;
+            signature?: components["schemas"]["SignatureView"] | null;
         };
         /**
          * AuditCheckpoint
@@ -3923,6 +4120,14 @@ export interface components {
          */
         Format: "json" | "csv" | "parquet";
         /**
+         * Governance
+         * @description The profile of the tenant, right by right.
+         */
+        Governance: {
+            /** Rights */
+            rights: components["schemas"]["RightView"][];
+        };
+        /**
          * Guard
          * @description What the guard does when the runner is silent; what is left out is the host's default, moved
          *     where it would stand against what is not.
@@ -4796,9 +5001,12 @@ export interface components {
         };
         /**
          * NewLift
-         * @description Which latch to lift, why, and the code that `tradedeck guard code` prints on the host.
+         * @description Which latch to lift, why, and the code that `tradedeck guard code` prints on the host; or the
+         *     approval, where it takes two people.
          */
         NewLift: {
+            /** Approval */
+            approval?: string | null;
             /** Code */
             code?: string | null;
             /** Reason */
@@ -5193,7 +5401,7 @@ export interface components {
          * @description Where an act that waits stands. The last four are final.
          * @enum {string}
          */
-        PendingStatus: "needs_step_up" | "waiting" | "applied" | "cancelled" | "superseded" | "refused";
+        PendingStatus: "needs_step_up" | "needs_approval" | "waiting" | "applied" | "cancelled" | "superseded" | "refused";
         /**
          * PendingView
          * @description An act that waits, or waited in vain (then `ended_by` and `ended_why` are set); `until` is
@@ -5241,7 +5449,7 @@ export interface components {
          * @description What a route can ask for.
          * @enum {string}
          */
-        Permission: "read" | "export" | "alert.acknowledge" | "trader.control" | "order.control" | "halt.set" | "kill" | "feed.control" | "job.run" | "config.write" | "config.loosen" | "halt.clear" | "audit.read" | "audit.witness" | "token.manage" | "people.read" | "people.manage" | "self";
+        Permission: "read" | "export" | "alert.acknowledge" | "trader.control" | "order.control" | "halt.set" | "kill" | "feed.control" | "job.run" | "config.write" | "config.loosen" | "halt.clear" | "audit.read" | "audit.witness" | "token.manage" | "people.read" | "people.manage" | "approval.decide" | "self";
         /**
          * PersonList
          * @description All accounts of the tenant, by name.
@@ -5595,6 +5803,14 @@ export interface components {
             recovery_codes: string[];
         };
         /**
+         * Refuse
+         * @description A no, and why.
+         */
+        Refuse: {
+            /** Reason */
+            reason: string;
+        };
+        /**
          * Regime
          * @description What a bar belongs to.
          * @enum {string}
@@ -5651,6 +5867,20 @@ export interface components {
          * @enum {string}
          */
         Result: "started" | "done" | "waiting" | "refused" | "failed";
+        /**
+         * RightView
+         * @description How many people a right takes, and how many hold it.
+         */
+        RightView: {
+            /** Holders */
+            holders: number;
+            /**
+             * Profile
+             * @enum {string}
+             */
+            profile: "solo" | "desk";
+            right: components["schemas"]["Permission"];
+        };
         /**
          * Role
          * @description Each may do what the one before it may, and more (`permissions.py`).
@@ -5831,6 +6061,13 @@ export interface components {
             user: string;
         };
         /**
+         * Sign
+         * @description One's own signature.
+         */
+        Sign: {
+            signature: components["schemas"]["SignatureView"];
+        };
+        /**
          * SignIn
          * @description The secret of a one-time link.
          */
@@ -5887,6 +6124,28 @@ export interface components {
             wishes: {
                 [key: string]: unknown;
             }[];
+        };
+        /**
+         * SignatureView
+         * @description A person's signature for the trading host, in hexadecimal; the last two are a passkey's.
+         */
+        SignatureView: {
+            /**
+             * Authenticator
+             * @default
+             */
+            authenticator: string;
+            /**
+             * Client
+             * @default
+             */
+            client: string;
+            /** Person */
+            person: string;
+            /** Public */
+            public: string;
+            /** Signature */
+            signature: string;
         };
         /**
          * Sizing
@@ -6406,6 +6665,61 @@ export interface components {
          * @enum {string}
          */
         Way: "passkey" | "totp" | "recovery" | "host";
+        /**
+         * WishGrant
+         * @description Give an account a role, and let it in again where it was disabled.
+         */
+        WishGrant: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "role.grant";
+            /** Reason */
+            reason: string;
+            role: components["schemas"]["Role"];
+            /** User */
+            user: string;
+        };
+        /**
+         * WishLift
+         * @description Lift a latch of the guard.
+         */
+        WishLift: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "halt.lift";
+            /** Reason */
+            reason: string;
+            /**
+             * Scope
+             * @example all
+             * @example account/paper
+             * @example trader/apple-ema
+             * @example instrument/AAPL
+             */
+            scope: string;
+        };
+        /**
+         * WishSolo
+         * @description Let one person suffice again for what a right covers.
+         */
+        WishSolo: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "profile.solo";
+            /** Reason */
+            reason: string;
+            /**
+             * Right
+             * @enum {string}
+             */
+            right: "halt.clear" | "config.loosen" | "people.manage";
+        };
         /**
          * Kind
          * @description Where a version came from.
@@ -7171,6 +7485,675 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description In conflict with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A version is needed */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inbox_api_v1_approvals_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalList"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_api_v1_approvals_post: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WishLift"] | components["schemas"]["WishGrant"] | components["schemas"]["WishSolo"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description In conflict with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A version is needed */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one_api_v1_approvals__identifier__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_api_v1_approvals__identifier__approve_post: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
+            path: {
+                identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Approve"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description In conflict with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A version is needed */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refuse_api_v1_approvals__identifier__refuse_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Refuse"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description In conflict with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A version is needed */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_api_v1_approvals__identifier__sign_post: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A new word with each act, the same one when it is repeated: the first answer is then replayed. */
+                "idempotency-key": string;
+            };
+            path: {
+                identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Sign"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"];
                 };
             };
             /** @description The request could not be understood */
@@ -10685,6 +11668,80 @@ export interface operations {
             };
             /** @description A version is needed */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    profile_api_v1_governance_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Governance"];
+                };
+            };
+            /** @description The request could not be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -37,6 +37,7 @@ from tradedeck.desired import parse, rules, service, store
 from tradedeck.desired.diff import Effect, effect, merge_patch
 from tradedeck.desired.document import Document
 from tradedeck.desired.types import Kind, Pending, Version
+from tradedeck.identity import governance
 from tradedeck.identity import service as identity
 from tradedeck.identity.permissions import Permission
 from tradedeck.identity.types import Actor
@@ -309,8 +310,13 @@ async def approve(
 
     def work(write: WriteSession) -> Pending:
         identity.use_step_up(write, body.step_up, actor=actor, now_ns=now)
+        who, reason = actor.who(), body.reason
+        if governance.is_desk(write, actor.tenant, Permission.CONFIG_LOOSEN, now_ns=now):
+            held = service.hold(write, identifier, who=who, reason=reason, now_ns=now)
+            desk.second(write, held, actor=actor, reason=reason, now_ns=now)
+            return held
         return service.approve(
-            write, identifier, who=actor.who(), reason=body.reason, wait_ns=wait_ns, now_ns=now
+            write, identifier, who=who, reason=reason, wait_ns=wait_ns, now_ns=now
         )
 
     try:

@@ -57,7 +57,9 @@ async def lift(
     body: NewLift, actor: Annotated[Actor, requires(Permission.HALT_CLEAR)], ctx: Ctx
 ) -> Receipt:
     """Lift a latch: a reason and a code of the guard on the host; then it waits, cancellable."""
-    return await lifting.lift(ctx, actor, scope=body.scope, reason=body.reason, code=body.code)
+    return await lifting.lift(
+        ctx, actor, scope=body.scope, reason=body.reason, code=body.code, approval=body.approval
+    )
 
 
 @stopping.delete("/lifts/{lift_id}")

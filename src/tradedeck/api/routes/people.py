@@ -9,9 +9,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from tradedeck.api import persons
+from tradedeck.api import approving, persons
 from tradedeck.api.access import requires
-from tradedeck.api.context import Ctx
+from tradedeck.api.context import Context, Ctx
 from tradedeck.api.idempotency import SecretRoute
 from tradedeck.api.routes.identity import Identifier
 from tradedeck.api.routes.me import open_sessions
@@ -28,12 +28,20 @@ from tradedeck.api.wire_people import (
 )
 from tradedeck.identity import factors, invitations, people, service
 from tradedeck.identity.permissions import GRANTS, WITHOUT_MFA, Permission
-from tradedeck.identity.types import Actor
+from tradedeck.identity.types import Actor, Role, lower
+from tradedeck.store.sessions import WriteSession
 
 router = APIRouter(tags=["people"], route_class=SecretRoute)
 Reader = Annotated[Actor, requires(Permission.PEOPLE_READ)]
 Admin = Annotated[Actor, requires(Permission.PEOPLE_MANAGE)]
 Proven = Annotated[Actor, requires(Permission.PEOPLE_MANAGE, step_up=True)]
+
+
+async def _alone(context: Context, actor: Actor, role: Role) -> None:
+    """A new account begins low where giving a high role takes two people."""
+    now = context.clock.now_ns()
+    what = f"A new account of the role {role}"
+    await context.store.write(lambda w: approving.alone(w, actor, role, what, now_ns=now))
 
 
 @router.get("/roles")
@@ -55,6 +63,7 @@ async def everybody(actor: Reader, ctx: Ctx) -> PersonList:
 @router.post("/service-accounts", status_code=201)
 async def add_service(body: NewService, actor: Proven, ctx: Ctx) -> PersonView:
     """A service account; its tokens are made under `POST /tokens` with its name as `account`."""
+    await _alone(ctx, actor, body.role)
     return await persons.add_service(
         ctx,
         tenant=actor.tenant,
@@ -67,13 +76,17 @@ async def add_service(body: NewService, actor: Proven, ctx: Ctx) -> PersonView:
 
 @router.put("/people/{identifier}/role")
 async def set_role(identifier: Identifier, body: NewRole, actor: Proven, ctx: Ctx) -> PersonView:
-    """Give an account another role; open sessions have it at once."""
-    return await persons.act(
-        ctx,
-        actor.tenant,
-        identifier,
-        lambda w, row, now: people.set_role(w, row, body.role, who=actor.who(), now_ns=now),
-    )
+    """Give an account another role; open sessions have it at once. More takes two people, where
+    two of them could give it.
+    """
+
+    def work(write: WriteSession, row: persons.Row, now: int) -> None:
+        before = Role(row["role"])
+        if lower(before, body.role) is not body.role:
+            approving.alone(write, actor, body.role, f"The role {body.role}", now_ns=now)
+        people.set_role(write, row, body.role, who=actor.who(), now_ns=now)
+
+    return await persons.act(ctx, actor.tenant, identifier, work)
 
 
 @router.post("/people/{identifier}/disable")
@@ -90,12 +103,14 @@ async def disable(identifier: Identifier, actor: Admin, ctx: Ctx) -> PersonView:
 @router.post("/people/{identifier}/enable")
 async def enable(identifier: Identifier, actor: Proven, ctx: Ctx) -> PersonView:
     """It may sign in again; its tokens stay revoked."""
-    return await persons.act(
-        ctx,
-        actor.tenant,
-        identifier,
-        lambda w, row, now: people.enable(w, row, who=actor.who(), now_ns=now),
-    )
+
+    def work(write: WriteSession, row: persons.Row, now: int) -> None:
+        if row["disabled_at_ns"] is not None:
+            role = Role(row["role"])
+            approving.alone(write, actor, role, f"Letting in the role {role}", now_ns=now)
+        people.enable(write, row, who=actor.who(), now_ns=now)
+
+    return await persons.act(ctx, actor.tenant, identifier, work)
 
 
 @router.post("/people/{identifier}/unlock")
@@ -160,6 +175,7 @@ async def list_invitations(actor: Admin, ctx: Ctx) -> InvitationList:
 @router.post("/invitations", status_code=201)
 async def invite(body: NewInvitation, actor: Proven, ctx: Ctx) -> IssuedInvitation:
     """Invite one person; the link is in this answer and nowhere else."""
+    await _alone(ctx, actor, body.role)
     return await persons.invite(
         ctx, tenant=actor.tenant, name=body.name, role=body.role, days=body.days,
         who=actor.who(),

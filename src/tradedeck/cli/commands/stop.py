@@ -294,6 +294,9 @@ def lift(
     code: Annotated[
         str | None, typer.Option(help="What `tradedeck guard code` prints on the host.")
     ] = None,
+    approval: Annotated[
+        str | None, typer.Option(help="Where it takes two: as `tradedeck approvals` shows it.")
+    ] = None,
     local: Local = False,
     as_json: AsJson = False,
 ) -> None:
@@ -301,9 +304,9 @@ def lift(
     if local:
         _local("lift", scope, "--reason", reason, *(["--json"] if as_json else []))
     _warn(scope)
-    if code is None and sys.stdin.isatty():
+    if code is None and approval is None and sys.stdin.isatty():
         code = typer.prompt("Code of the host (`tradedeck guard code`)")
-    body = {"scope": scope, "reason": reason, "code": code}
+    body = {"scope": scope, "reason": reason, "code": code, "approval": approval}
     answer = fields(client.post("/lifts", body, role="risk"))
     until = answer.get("hold_until")
     words = f"{scope} is lifted at {until}; `tradedeck guard cancel-lift {answer.get('pending')}` "
