@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import gen_environment
 from tradedeck import settings
 from tradedeck.kernel.errors import Code, TradedeckError
 
@@ -90,4 +91,4 @@ def test_a_bad_line_is_named(tmp_path: Path):
 
 def test_the_reference_page_is_current():
     page = ROOT / "docs" / "reference" / "environment.md"
-    assert page.read_text(encoding="utf-8") == settings.table()
+    assert page.read_text(encoding="utf-8") == gen_environment.table()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 SIGN_IN = "tests/api/test_people_sign_in.py"
 PEOPLE = "tests/api/test_people.py"
+OIDC = "tests/api/test_oidc.py"
 PASSKEYS = "tests/api/test_passkeys.py"
 MATRIX = "tests/api/test_matrix.py"
 TOTP = "tests/identity/test_totp.py"
@@ -19,14 +20,6 @@ CONTROLS = [
         ":\n",
         TOTP,
         "not_taken_again",
-    ),
-    (
-        "CTL-4 of two at once one counts",
-        "identity/people_store.py",
-        "        .where(users.c.id == identifier, users.c.totp_step < step)\n",
-        "        .where(users.c.id == identifier)\n",
-        SIGN_IN,
-        "code_is_taken_once or fifty",
     ),
     (
         "CTL-4 wrong proofs are counted",
@@ -191,5 +184,29 @@ CONTROLS = [
         "            matches = kept is not None and self._hasher.verify(kept, _normal(password))\n",
         PASSWORDS,
         "same_work",
+    ),
+    (
+        "SEC-1 a provider's answer is to this sign-in",
+        "adapters/oidc/client.py",
+        '        if not secrets.compare_digest(str(claims.get("nonce", "")), asked.nonce):\n',
+        "        if False:\n",
+        OIDC,
+        "nonce",
+    ),
+    (
+        "SEC-1 a provider's word is signed as it should be",
+        "adapters/oidc/client.py",
+        "            registry.validate(claims)\n",
+        "",
+        OIDC,
+        "does_not_hold",
+    ),
+    (
+        "SEC-1 a sign-in ends in the browser that began it",
+        "api/routes/oidc.py",
+        '        if not secrets.compare_digest(hashed(given), str(asked.data["browser"])):\n',
+        "        if False:\n",
+        OIDC,
+        "one_browser",
     ),
 ]

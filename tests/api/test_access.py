@@ -31,6 +31,8 @@ PUBLIC = {
     ("GET", "/manifest.webmanifest"),
     ("POST", "/api/v1/sessions"),
     ("POST", "/api/v1/sessions/password"),
+    ("POST", "/api/v1/sessions/oidc/start"),
+    ("GET", "/api/v1/sessions/oidc/callback"),
     ("POST", "/api/v1/sessions/passkey"),
     ("POST", "/api/v1/sessions/passkey/start"),
     ("POST", "/api/v1/sessions/invitation"),

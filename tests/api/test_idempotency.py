@@ -33,6 +33,7 @@ KEYLESS = {
     "/api/v1/sessions/invitation": "an invitation is accepted once",
     "/api/v1/sessions/passkey": "its question is its key",
     "/api/v1/sessions/passkey/start": "a question more changes nothing",
+    "/api/v1/sessions/oidc/start": "a question more changes nothing",
     "/api/v1/sessions/second": "its question is its key",
     "/api/v1/audit/cosignatures": "the same signature twice is the same signature",
     "/api/v1/config/validate": "changes nothing",

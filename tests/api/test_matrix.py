@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ import pytest
 
 from tests.api.plane import Plane, plane
 from tests.api.test_access import concrete
+from tools import gen_permissions
+from tradedeck.api import tenancy
 from tradedeck.identity import people, people_store, service, store
 from tradedeck.identity.service import HOST, Visit
 from tradedeck.identity.types import MAIN, Kind, Method, Role
@@ -25,9 +26,6 @@ from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.store.sessions import WriteSession
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))  # where the generator of the page is
-import gen_permissions  # noqa: E402 - found only after the line above
-
 PAGE = ROOT / "docs/reference/permissions.md"
 LINE = re.compile(r"^\| `([A-Z]+) (\S+)` \| `?([a-z.]+)`? \| (.+) \|$")
 HOUR = 3600 * NS_PER_S
@@ -179,7 +177,7 @@ async def session(
         )  # fmt: skip
         return made.secret
 
-    return await p.context.store.write(work)
+    return await p.context.whole.of(tenant).write(work)
 
 
 def each(home: Path, scenario: Any) -> None:
@@ -299,6 +297,7 @@ def test_inv_15_an_admin_of_another_tenant_meets_nobody_of_this_one(tmp_path: Pa
         body = {"name": "our-guest", "role": "viewer"}
         guest = (await ours.post("/api/v1/invitations", json=body)).json()["id"]
         open_one = (await ours.get("/api/v1/session")).json()["id"]
+        tenancy.open_one(p.context, "other")
         theirs = p.anonymous(**{"x-tradedeck-request": "1"})
         secret = await session(p, Role.ADMIN, tenant="other", name="admin")
         theirs.headers["authorization"] = f"Bearer {secret}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradedeck.settings import Settings
 from tradedeck.supervisor import demo, environment
 
 GIVEN = {
@@ -49,3 +50,16 @@ def test_the_demo_is_armed_for_paper_whatever_the_shell_says() -> None:
     armed = environment.of("runner", demo.arm(GIVEN))
     assert (armed["TRADING_MODE"], armed["PAPER_EXECUTION_ENABLED"]) == ("paper", "true")
     assert not [name for name in armed if name.startswith("LIVE_")]
+
+
+def test_every_setting_reaches_some_process_or_is_the_supervisors_own() -> None:
+    """A setting that nobody is given would be read from the page and never by a program."""
+    own = {"TRADEDECK_WATCHDOG_S", "LIVE_FRAMES_PATH"}  # the second is a prefix
+    named = {str(field.alias) for field in Settings.model_fields.values()} - own
+    given = {name for names in environment.ALLOWED.values() for name in names}
+    assert named - given == set()
+
+
+def test_the_providers_secret_is_known_to_the_api_alone() -> None:
+    name = "TRADEDECK_OIDC_CLIENT_SECRET"
+    assert [n for n in environment.ALLOWED if name in environment.of(n, {name: "x"})] == ["api"]

@@ -6,7 +6,7 @@ import asyncio
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -33,6 +33,9 @@ from tradedeck.store.scope import MAIN, Door
 
 ACTOR = "tradedeck.actor"  # in the ASGI scope
 
+if TYPE_CHECKING:  # where none is set, its libraries are not imported
+    from tradedeck.adapters.oidc.client import Provider
+
 
 @dataclass(slots=True)
 class Context:
@@ -42,6 +45,7 @@ class Context:
     GETs that `front` answers from memory to whoever may read; a route of the same path declares
     them. It must never wait; None leaves it to the route. `desired` is the version in force,
     `trail` the audit log over the store, `sealer` holds the key of what people's factors need,
+    `provider` is where people may sign in too,
     `kills` the decisions to stop of late, `limits` how often somebody may ask.
     """
 
@@ -57,6 +61,7 @@ class Context:
     trail: Trail
     passwords: Passwords
     sealer: Sealer
+    provider: Provider | None = None
     kills: Kills = field(default_factory=Kills)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     hot: dict[tuple[str, str], Callable[[], bytes | None]] = field(default_factory=dict)

@@ -52,6 +52,7 @@ PUBLIC_GET = frozenset(
     {
         "/health",
         "/api/v1/sessions/ways",
+        "/api/v1/sessions/oidc/callback",
         "/sign-in",
         "/boot.js",
         "/favicon.ico",
@@ -65,7 +66,15 @@ PUBLIC_GET_PREFIX = "/assets/"
 # Each counts as an attempt to sign in.
 PUBLIC_POST = frozenset(
     f"/api/v1/sessions{way}"
-    for way in ("", "/password", "/second", "/passkey", "/passkey/start", "/invitation")
+    for way in (
+        "",
+        "/password",
+        "/second",
+        "/passkey",
+        "/passkey/start",
+        "/invitation",
+        "/oidc/start",
+    )
 )
 
 # Posts that change nothing: they count as reads.

@@ -144,6 +144,7 @@ class Profile(BaseModel):
     tenant: str
     has_password: bool
     has_totp: bool
+    has_oidc: bool
     passkeys: list[PasskeyView]
     recovery_codes_left: int
     needs_mfa: bool
@@ -346,3 +347,9 @@ class PasskeyAdded(BaseModel):
 
     passkey: PasskeyView
     recovery_codes: list[str]
+
+
+class OidcStart(BaseModel):
+    """Where the browser goes now."""
+
+    url: str

@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradedeck.adapters.bus.types import Bus
 from tradedeck.api import desk, idempotency, joblist, kills, own, pull, snapshot, tenancy
@@ -28,6 +28,9 @@ from tradedeck.ops.files import prepare_home, write_private
 from tradedeck.settings import Settings
 from tradedeck.store.database import open_store
 from tradedeck.store.scope import MAIN, Door
+
+if TYPE_CHECKING:
+    from tradedeck.adapters.oidc.client import Provider
 
 SEED = "seed.yaml"
 Loop = Callable[[Context], Coroutine[Any, Any, None]]
@@ -115,6 +118,20 @@ def _witnesses(settings: Settings) -> Sequence[Verifier]:
         ) from None
 
 
+def _provider(settings: Settings) -> Provider | None:
+    if not settings.oidc_issuer:
+        return None
+    if not settings.oidc_client_id:
+        raise TradedeckError(
+            Code.INVALID_SETTING,
+            "The environment variable TRADEDECK_OIDC_CLIENT_ID was not set, the issuer was.",
+            hint="Register this program at the provider, and set what it is called there.",
+        )
+    from tradedeck.adapters.oidc.client import Provider
+
+    return Provider(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret)
+
+
 @asynccontextmanager
 async def open_context(
     settings: Settings,
@@ -147,7 +164,7 @@ async def open_context(
         )
         context = Context(
             settings, clock, store, first, authenticator, key, bus, library, desired, trail,
-            passwords, sealer,
+            passwords, sealer, _provider(settings),
         )  # fmt: skip
         snapshot.install(context)
         tenancy.open_all(context)

@@ -216,3 +216,10 @@ def change_passkey(write: WriteSession, identifier: str, **values: Any) -> None:
 def drop_passkey(write: WriteSession, identifier: str) -> None:
     """Forget one passkey."""
     write.execute(delete(credentials).where(credentials.c.id == identifier))
+
+
+def user_of_subject(read: ReadSession, tenant: str, subject: str) -> Row | None:
+    """The account that a provider's person was linked to."""
+    return read.first(
+        select(users).where(users.c.tenant == tenant, users.c.oidc_subject == subject)
+    )

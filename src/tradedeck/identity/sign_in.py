@@ -62,7 +62,7 @@ def refused_passkey(*, at_sign_in: bool = False) -> TradedeckError:
 def by_passkey(write: WriteSession, row: Row | None, *, visit: Visit, now_ns: int) -> Issued | None:
     """A session of the account whose passkey answered; None, recorded, where none did."""
     if row is None:
-        _record(write, None, "passkey not valid", visit, now_ns, how="passkey")
+        record(write, None, "passkey not valid", visit, now_ns, how="passkey")
         return None
     write = write.of(str(row["tenant"]))
     people.proved(write, row, now_ns)
@@ -92,14 +92,14 @@ def by_password(
     """
     row = people_store.user_named(write, tenant, name)
     if row is None:
-        _record(write, None, "unknown name", visit, now_ns)
+        record(write, None, "unknown name", visit, now_ns)
         return None
     write = write.of(tenant)
     why = _why_not(row, verified, now_ns)
     if why:
         if why == "wrong password":
             people.count_failure(write, row, now_ns)
-        _record(write, row, why, visit, now_ns)
+        record(write, row, why, visit, now_ns)
         return None
     ways = people.enrolled(write, row)
     if ways:
@@ -140,14 +140,14 @@ def by_second(
     write = write.of(question.tenant)
     row = people_store.user(write, question.user)
     if row is None or not factors.prove(write, sealer, row, way, code, now_ns=now_ns):
-        _record(write, row, f"wrong {way}", visit, now_ns)
+        record(write, row, f"wrong {way}", visit, now_ns)
         return None
     challenges.close(write, question, now_ns=now_ns)
     people.proved(write, row, now_ns)
     return add_session(write, row, method=Method.PASSWORD, mfa=True, visit=visit, now_ns=now_ns)
 
 
-def _record(
+def record(
     write: WriteSession,
     row: Row | None,
     why: str,
@@ -156,6 +156,7 @@ def _record(
     *,
     how: str = "password",
 ) -> None:
+    """Keep why somebody was not let in; None is a name that is nobody's."""
     name, role = ("anonymous", "") if row is None else (row["name"], row["role"])
     who = Who(str(name), str(role), "", visit.address)
     act = Act(Action.SIGN_IN, who, how, Result.REFUSED, Code.UNAUTHENTICATED.value, why)

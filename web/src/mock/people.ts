@@ -40,7 +40,7 @@ export function installPeople({ on, json, problem, enter }: Kit) {
     return json(session());
   });
 
-  on("GET", "/me", () => json({ id: "usr_mock", name: "admin", display_name: "Ada Lindqvist", role, tenant: "main", has_password: true, has_totp: hasTotp, passkeys: hasTotp ? [{ id: "key_1", name: "Laptop", site: "localhost", created_at: ago(40 * 24 * HOUR), used_at: ago(3 * HOUR) }] : [], recovery_codes_left: recovery, needs_mfa: session().needs_mfa, step_up_ways: hasTotp ? ["totp", "recovery", "host"] : ["host"] } satisfies Profile));
+  on("GET", "/me", () => json({ id: "usr_mock", name: "admin", display_name: "Ada Lindqvist", role, tenant: "main", has_password: true, has_totp: hasTotp, has_oidc: false, passkeys: hasTotp ? [{ id: "key_1", name: "Laptop", site: "localhost", created_at: ago(40 * 24 * HOUR), used_at: ago(3 * HOUR) }] : [], recovery_codes_left: recovery, needs_mfa: session().needs_mfa, step_up_ways: hasTotp ? ["totp", "recovery", "host"] : ["host"] } satisfies Profile));
   on("PATCH", "/me", () => json({}));
   on("PUT", "/me/password", ({ body }) => {
     if (text(body.new).length < 15) return problem(422, "INVALID", "Not valid", "The password was shorter than 15 characters.");

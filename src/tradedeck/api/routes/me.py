@@ -80,6 +80,7 @@ async def profile(actor: Self, ctx: Ctx) -> Profile:
         tenant=row["tenant"],
         has_password=row["password_hash"] is not None,
         has_totp=row["totp"] is not None,
+        has_oidc=row["oidc_subject"] is not None,
         passkeys=[passkey_view(key) for key in keys],
         recovery_codes_left=left,
         needs_mfa=actor.limited,

@@ -23,7 +23,9 @@ router = APIRouter(tags=["identity"])
 @router.get("/sessions/ways")
 async def ways(ctx: Ctx) -> SignInWays:
     """How people sign in here; answered to anybody, because the sign-in page asks."""
-    return SignInWays(password=True, passkey=True, oidc=None)
+    return SignInWays(
+        password=True, passkey=True, oidc=None if ctx.provider is None else ctx.settings.oidc_name
+    )
 
 
 @router.post("/sessions", status_code=201)

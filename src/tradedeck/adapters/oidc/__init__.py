@@ -1,0 +1,1 @@
+"""OpenID Connect: signing in at a provider that people have already."""
