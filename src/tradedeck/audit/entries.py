@@ -29,7 +29,11 @@ def encode(row: Mapping[str, Any]) -> tuple[bytes, list[bytes]]:
     Raises:
         TradedeckError: TOO_LARGE: more than an entry can hold.
     """
-    record = {name: row[name] for name in FIELDS}
+    return encode_record({name: row[name] for name in FIELDS})
+
+
+def encode_record(record: Mapping[str, Any]) -> tuple[bytes, list[bytes]]:
+    """`encode`, for the columns of `FIELDS` in their order and nothing else."""
     entry = canonical.encode_ordered(record)
     if len(entry) <= DETACHED_BYTES:  # no text in it can be longer
         return entry, []

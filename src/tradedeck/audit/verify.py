@@ -40,7 +40,7 @@ def verify(session: ReadSession, view: View | None = None) -> Verdict:
     try:
         checker.begin()
         after = 0
-        while rows := store.batch(session, after_seq=after, limit=BATCH):
+        while rows := store.walk(session, after_seq=after, limit=BATCH):
             checker.take(rows)
             after = checker.seq
         checker.end()
@@ -70,16 +70,17 @@ class _Checker:
             _, checkpoint = self.view.note()
             self.size, self.root = checkpoint.size, checkpoint.root
 
-    def take(self, rows: list[Mapping[str, Any]]) -> None:
-        for row in rows:
+    def take(self, rows: list[tuple[Any, ...]]) -> None:
+        for tenant, *values in rows:
+            row = dict(zip(entries.FIELDS, values, strict=True))
             if row["seq"] != self.seq + 1:
                 raise _Found(self.seq + 1, f"record {self.seq + 1} is missing")
             if row["previous"] != self.head:
                 raise _Found(self.seq + 1, "it does not follow from the record before it")
-            entry, beside = entries.encode(row)
+            entry, beside = entries.encode_record(row)
             if not _links(row, entry, whole=not beside):
                 raise _Found(self.seq + 1, "its content does not match its hash")
-            if row["tenant"] != store.tenant_of(row["session"]):
+            if tenant != store.tenant_of(row["session"]):
                 raise _Found(self.seq + 1, "it was given to another tenant")
             if self.seq < self.size:
                 self._grow(entry, beside)

@@ -72,6 +72,10 @@ class ReadSession:
         """Every row by the names of its columns; the statement bears the limit."""
         return cast("list[Row]", list(self._run(statement, params).mappings()))
 
+    def values(self, statement: Executable) -> list[tuple[Any, ...]]:
+        """Every row as its values, in the order of the statement's columns: for long walks."""
+        return cast("list[tuple[Any, ...]]", list(self._run(statement)))
+
     def first(self, statement: Executable, params: Params = None) -> Row | None:
         """The first row, or None."""
         return cast("Row | None", self._run(statement, params).mappings().first())
