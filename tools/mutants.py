@@ -25,6 +25,7 @@ import mutants_control
 import mutants_guard
 import mutants_people
 import mutants_processes
+import mutants_tenants
 
 ROOT = Path(__file__).resolve().parents[1]
 GATE = "tests/execution/test_gate.py"
@@ -220,7 +221,10 @@ GUARD = [Mutant(*control) for control in mutants_guard.CONTROLS]
 CONTROL = [Mutant(*control) for control in mutants_control.CONTROLS]
 CASES = [Mutant(*control) for control in mutants_cases.CONTROLS]
 AUDIT = [Mutant(*control) for control in mutants_audit.CONTROLS]
-ACTS = [Mutant(*control) for control in mutants_acts.CONTROLS + mutants_people.CONTROLS]
+ACTS = [
+    Mutant(*control)
+    for control in mutants_acts.CONTROLS + mutants_people.CONTROLS + mutants_tenants.CONTROLS
+]
 MUTANTS = CONTROLS + LINES + REST + PROCESSES + CLOSING + GUARD + CONTROL + CASES + AUDIT + ACTS
 
 

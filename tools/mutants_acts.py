@@ -38,7 +38,7 @@ CONTROLS = [
     (
         "CTL-1 a claim outlives the api",
         "identity/repeats.py",
-        '        if audit.has_since(write, row["session"], row["at_ns"]):\n',
+        '        if audit.has_since(write, owner, row["at_ns"]):\n',
         "        if False:\n",
         KEYS,
         "across_the_end or crash_before",

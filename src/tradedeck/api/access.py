@@ -17,6 +17,7 @@ from tradedeck.api.context import ACTOR, Context, context_of
 from tradedeck.audit.types import Act, Action, Result
 from tradedeck.identity import people, people_store
 from tradedeck.identity.permissions import Permission, holds, may
+from tradedeck.identity.plans import SUSPENDED
 from tradedeck.identity.types import Actor, Via, Way
 from tradedeck.kernel.clock import NS_PER_S
 from tradedeck.kernel.errors import Code, TradedeckError
@@ -43,9 +44,11 @@ class Rule:
             raise TradedeckError(Code.UNAUTHENTICATED, "This needs a sign-in or a token.")
         context = context_of(connection)
         if holds(actor, self.permission):
-            if not self.step_up or is_fresh(context, actor):
-                return actor
-            error = await step_up_needed(context, actor)
+            error = _suspended(context, connection, self.permission)
+            if error is None:
+                if not self.step_up or is_fresh(context, actor):
+                    return actor
+                error = await step_up_needed(context, actor)
         else:
             error = await _refusal(context, actor, self.permission)
         method = connection.scope.get("method", "WS")
@@ -60,6 +63,21 @@ class Rule:
             )
         )
         raise error
+
+
+def _suspended(
+    context: Context, connection: HTTPConnection, permission: Permission
+) -> TradedeckError | None:
+    """Why a suspended tenant may not do this; None for whoever is not, and for what stops."""
+    own = context.own
+    stops = getattr(connection.scope.get("route"), "stops", False)
+    if own.suspended_at_ns is None or permission in SUSPENDED or stops:
+        return None
+    return TradedeckError(
+        Code.FORBIDDEN,
+        f"The tenant {own.name} is suspended: {own.reason}.",
+        hint="Looking, stopping, cancelling and closing go on; the operator of the host ends it.",
+    )
 
 
 def is_fresh(context: Context, actor: Actor) -> bool:

@@ -22,7 +22,9 @@ from tradedeck.audit.types import Act, Record
 from tradedeck.desired.types import Version
 from tradedeck.identity.authenticate import Authenticator
 from tradedeck.identity.passwords import Passwords
+from tradedeck.identity.plans import INCLUDES, Feature
 from tradedeck.identity.sealing import Sealer
+from tradedeck.identity.tenants import Tenant
 from tradedeck.identity.types import Actor
 from tradedeck.kernel.clock import Clock
 from tradedeck.kernel.errors import Code, TradedeckError
@@ -66,6 +68,7 @@ class Context:
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     hot: dict[tuple[str, str], Callable[[], bytes | None]] = field(default_factory=dict)
     live: Live = field(default_factory=Live)
+    membership: Tenant | None = None
     tenants: dict[str, Context] = field(default_factory=dict[str, "Context"])
     recorder: Recorder = field(init=False)
     limits: Limits = field(init=False)
@@ -94,6 +97,21 @@ class Context:
                 hint="The runner of this host belongs to the tenant main.",
             )
         return self.settings.runner
+
+    @property
+    def own(self) -> Tenant:
+        """The tenant as the host has it: its plan, and whether it is suspended."""
+        assert self.membership is not None
+        return self.membership
+
+    def demand(self, feature: Feature) -> None:
+        """Refuse what the tenant's plan does not include. FORBIDDEN."""
+        if feature not in INCLUDES[self.own.plan]:
+            raise TradedeckError(
+                Code.FORBIDDEN,
+                f"The plan {self.own.plan} does not include {feature}.",
+                hint="The operator of the host changes it: `tradedeck tenant plan`.",
+            )
 
     def host_only(self, what: str) -> None:
         """Refuse what shows the host. FORBIDDEN for a tenant whose host it is not."""

@@ -22,6 +22,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from tradedeck.api.context import Context
 from tradedeck.audit.types import Act, Action
 from tradedeck.identity.permissions import Permission, holds
+from tradedeck.identity.plans import Feature
 from tradedeck.identity.types import Actor
 from tradedeck.kernel.errors import Code, TradedeckError
 from tradedeck.readmodels.lists import Listing, Query, Row, oldest_first
@@ -116,6 +117,7 @@ async def respond(
     """The whole list as a file; recorded in the audit."""
     if not holds(actor, Permission.EXPORT):
         raise TradedeckError(Code.FORBIDDEN, f"The role {actor.role} may not export.")
+    context.demand(Feature.EXPORTS)
     columns = list(listing.view(_Blank(listing)))
     if wanted is Format.PARQUET:
         _duckdb()  # before anything is recorded or read

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from starlette.requests import HTTPConnection
 
-from tradedeck.api import hostpeople, problems
+from tradedeck.api import hostpeople, hosttenants, problems
 from tradedeck.api.context import Context, Ctx
 from tradedeck.api.routes.identity import issued_view, new_token
 from tradedeck.api.wire import Instant, Wire
@@ -80,6 +80,7 @@ def create_host_app(context: Context) -> FastAPI:
         return issued_view(await new_token(ctx, body, None))
 
     hostpeople.install(app)
+    hosttenants.install(app)
 
     @app.post("/host/step-up", status_code=201)
     async def step_up(ctx: Ctx) -> IssuedCode:

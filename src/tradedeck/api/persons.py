@@ -13,6 +13,7 @@ from tradedeck.api.signing import instant
 from tradedeck.api.wire_people import InvitationView, IssuedInvitation, PersonView
 from tradedeck.audit.types import Who
 from tradedeck.identity import invitations, people, people_store, service
+from tradedeck.identity.plans import Feature
 from tradedeck.identity.types import Kind, Role
 from tradedeck.kernel.clock import format_ns
 from tradedeck.store.sessions import ReadSession, WriteSession
@@ -108,6 +109,7 @@ async def invite(
     context: Context, *, tenant: str, name: str, role: Role, days: float, who: Who
 ) -> IssuedInvitation:
     """A link for one person, shown once."""
+    context.demand(Feature.PEOPLE)
     now = context.clock.now_ns()
     issued = await context.store.write(
         lambda w: invitations.invite(

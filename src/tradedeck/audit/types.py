@@ -73,6 +73,8 @@ class Action(StrEnum):
     APPROVAL_REVOKE = "identity:approval:revoke"
     APPROVAL_USE = "identity:approval:use"
     PROFILE_CHANGE = "identity:profile:change"
+    TENANT_CREATE = "identity:tenant:create"
+    TENANT_CHANGE = "identity:tenant:change"
     ACCESS_REFUSED = "identity:access:refuse"
 
 

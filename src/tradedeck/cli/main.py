@@ -27,6 +27,7 @@ from tradedeck.cli.commands import (
     state,
     stop,
     strategies,
+    tenants,
     tokens,
     traders,
     verify,
@@ -53,6 +54,7 @@ app.add_typer(traders.app, name="traders")
 app.add_typer(config.app, name="config")
 app.add_typer(feeds.app, name="replay")
 app.add_typer(tokens.app, name="token")
+app.add_typer(tenants.app, name="tenant")
 app.add_typer(people.user, name="user")
 app.add_typer(people.session, name="session")
 app.add_typer(approvals.app, name="approvals")

@@ -148,7 +148,8 @@ def resolve(write: WriteSession) -> tuple[int, int]:
     freed = 0
     for row in begun:
         here = table.c.key == row["key"]
-        if audit.has_since(write, audit.told(row["tenant"], row["session"]), row["at_ns"]):
+        owner = audit.told(row["tenant"], row["session"])
+        if audit.has_since(write, owner, row["at_ns"]):
             write.execute(table.update().where(here).values(state=State.LOST.value))
         else:
             write.execute(delete(table).where(here))

@@ -18,5 +18,6 @@ export const auditActs = {
   "identity:invitation:create": true, "identity:invitation:revoke": true, "identity:invitation:accept": true,
   "identity:approval:request": true, "identity:approval:approve": true, "identity:approval:refuse": true,
   "identity:approval:revoke": true, "identity:approval:use": true, "identity:profile:change": true,
+  "identity:tenant:create": true, "identity:tenant:change": true,
   "stop:kill:send": true, "stop:lift:cancel": true, "stop:drill:run": true,
 } satisfies Record<AuditRecord["act"], true>;

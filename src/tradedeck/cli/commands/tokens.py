@@ -12,6 +12,7 @@ from tradedeck.ops.hostact import call
 
 app = typer.Typer(help="Sign-in links and bearer tokens.", no_args_is_help=True)
 Role = Annotated[str, typer.Option("--role", help="viewer, operator, risk or admin.")]
+Tenant = Annotated[str, typer.Option("--tenant", help="Whose, by name.")]
 ROLES = ("viewer", "operator", "risk", "admin")
 
 
@@ -65,9 +66,9 @@ def revoke(identifier: str, as_json: AsJson = False) -> None:
 
 
 @app.command("step-up")
-def step_up(as_json: AsJson = False) -> None:
+def step_up(tenant: Tenant = "main", as_json: AsJson = False) -> None:
     """A one-time code that stands for your presence on this host, for what loosens a limit."""
-    issued = call(home.find(), "/host/step-up", {})
+    issued = call(home.find(), f"/host/step-up?tenant={tenant}", {})
     if as_json:
         print_json(issued)
         return
@@ -83,11 +84,14 @@ def link(
     name: Annotated[
         str | None, typer.Option(help="The account; made when the link is used.")
     ] = None,
+    tenant: Tenant = "main",
     as_json: AsJson = False,
 ) -> None:
     """A sign-in link for a browser: works once, for 15 minutes, for the account admin."""
     body = {"name": name, "role": None if role is None else checked(role)}
-    issued = call(home.find(), "/host/sign-in-link", {k: v for k, v in body.items() if v})
+    issued = call(
+        home.find(), f"/host/sign-in-link?tenant={tenant}", {k: v for k, v in body.items() if v}
+    )
     port = client.url().rsplit(":", 1)[1]
     address = f"http://localhost:{port}{issued['path']}"
     if as_json:
