@@ -292,14 +292,6 @@ CONTROLS = [
         "two_people_and",
     ),
     (
-        "CTL-2 of two at once one approves",
-        "identity/approvals.py",
-        '    here = (table.c.id == row["id"], table.c.status == old.value)\n',
-        '    here = (table.c.id == row["id"],)\n',
-        PEOPLE,
-        "at_once or used",
-    ),
-    (
         "CTL-2 a request expires",
         "identity/approvals.py",
         ' and now_ns > row["expires_at_ns"]\n',
@@ -321,7 +313,7 @@ CONTROLS = [
         "    if not holds(actor, right):\n",
         "    if False:\n",
         PEOPLE,
-        "role_takes or who_may_not",
+        "role_takes",
     ),
     (
         "CTL-2 a person says it",
