@@ -1,6 +1,7 @@
 import { lazy, Suspense, useEffect, type ReactNode } from "react";
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { approvalQueries } from "~/api/approvals";
 import { whenUnauthorised } from "~/api/http";
 import { identityQueries } from "~/api/identity";
 import { forgetGap, startLive, useConnection, useGap } from "~/api/live";
@@ -29,10 +30,17 @@ const Help = lazy(() => import("./Help").then((module) => ({ default: module.Hel
 const groups: { heading: string | null; items: Place[] }[] = [
   { heading: null, items: ["/", "/traders", "/orders"] },
   { heading: "Improve", items: ["/backtests", "/config"] },
-  { heading: "Operate", items: ["/emergency", "/risk", "/operations", "/audit"] },
+  { heading: "Operate", items: ["/emergency", "/risk", "/operations", "/approvals", "/audit"] },
   { heading: "Deck", items: ["/settings"] },
 ];
 const placeOf = (to: Place) => places.find((place) => place.to === to);
+
+/** How many requests wait for this person. */
+const useWaiting = (): number => useQuery({ ...approvalQueries.all(), select: (all) => all.filter((each) => each.may_approve).length }).data ?? 0;
+function Waiting() {
+  const count = useWaiting();
+  return count ? <span className="rounded-md bg-raised px-1.5 text-11 text-warn"><span className="sr-only">, waiting for you: </span>{count}</span> : null;
+}
 
 function Navigation() {
   return (
@@ -42,7 +50,7 @@ function Navigation() {
           {group.heading && <h2>{group.heading}</h2>}
           {group.items.map((to) => {
             const place = placeOf(to);
-            return <Link key={to} to={to} activeOptions={{ exact: to === "/", includeSearch: false }} activeProps={{ "aria-current": "page" }}>{place?.label}<kbd aria-hidden="true">g {place?.key}</kbd></Link>;
+            return <Link key={to} to={to} activeOptions={{ exact: to === "/", includeSearch: false }} activeProps={{ "aria-current": "page" }}>{place?.label}{to === "/approvals" && <Waiting />}<kbd aria-hidden="true">g {place?.key}</kbd></Link>;
           })}
         </div>
       ))}
@@ -56,14 +64,15 @@ function Navigation() {
 
 const phonePlaces: { to: Place; label: string; icon: IconName }[] = [{ to: "/", label: "Deck", icon: "deck" }, { to: "/traders", label: "Traders", icon: "traders" }, { to: "/orders", label: "Orders", icon: "orders" }];
 function PhoneBar() {
+  const waiting = useWaiting();
   const navigate = useNavigate();
   return (
     <nav className="phone-bar" aria-label="Pages, short">
       {phonePlaces.map((place) => <Link key={place.to} to={place.to} activeOptions={{ exact: place.to === "/", includeSearch: false }} activeProps={{ "aria-current": "page" }}><Icon name={place.icon} size={16} />{place.label}</Link>)}
       <Menu
         align="end"
-        trigger={<button type="button"><Icon name="more" size={16} />More</button>}
-        entries={[...places.slice(3).map((place) => ({ label: place.label, onSelect: () => void navigate({ to: place.to }) })), "line", { label: "Search and act", onSelect: () => openDialog({ name: "palette" }) }]}
+        trigger={<button type="button"><Icon name="more" size={16} className={waiting ? "text-warn" : undefined} />More{waiting > 0 && <span className="sr-only">, {plural(waiting, "approval")} waiting</span>}</button>}
+        entries={[...places.slice(3).map((place) => ({ label: place.label, detail: place.to === "/approvals" && waiting ? `${waiting} waiting` : undefined, onSelect: () => void navigate({ to: place.to }) })), "line", { label: "Search and act", onSelect: () => openDialog({ name: "palette" }) }]}
       />
       <KillButton short />
     </nav>

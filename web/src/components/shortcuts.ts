@@ -10,6 +10,7 @@ export const places = [
   { key: "b", to: "/backtests", label: "Backtests" },
   { key: "f", to: "/config", label: "Configuration" },
   { key: "p", to: "/operations", label: "Operations" },
+  { key: "v", to: "/approvals", label: "Approvals" },
   { key: "a", to: "/audit", label: "Audit" },
   { key: "s", to: "/settings", label: "Settings" },
 ] as const;

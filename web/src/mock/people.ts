@@ -16,7 +16,7 @@ const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
 export function installPeople({ on, json, problem, enter }: Kit) {
   const flags = new URLSearchParams(location.search);
   const role = (flags.get("role") ?? "admin") as Profile["role"];
-  const everything = ["read", "self", "kill", "people.read", "people.manage", "token.manage", "audit.read"];
+  const everything = ["read", "self", "kill", "people.read", "people.manage", "token.manage", "audit.read", "approval.decide"];
   let steppedUpUntil: string | null = null;
   let hasTotp = flags.has("enrolled");
   let recovery = hasTotp ? 7 : 0;

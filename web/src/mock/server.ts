@@ -4,6 +4,7 @@ import type { AuditRecord, BacktestRequest, BacktestResult, ConfigChange, Desire
 import { isNoteworthy } from "~/api/live";
 import { workingOrder } from "~/api/states";
 import { infer } from "~/forms/DocumentForm";
+import { installApprovals } from "./approvals";
 import { catalogue } from "./catalogue";
 import { installPeople } from "./people";
 import { barsOf, days } from "./prices";
@@ -158,6 +159,7 @@ on("POST", "/sessions", async ({ body }) => {
   signedIn = true;
   return json({ actor: "A. Operator", role: "admin", expires_at: new Date(Date.now() + 4.32e7).toISOString() }, 201);
 });
+installApprovals({ on, json, problem });
 installPeople({ on, json, problem, enter: () => { signedIn = true; } });
 on("DELETE", "/session", () => { signedIn = false; return json({}); });
 on("GET", "/status", () => json(world.status()));

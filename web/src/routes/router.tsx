@@ -39,8 +39,9 @@ const emergency = createRoute({ getParentRoute: () => shell, path: "/emergency",
 const risk = createRoute({ getParentRoute: () => shell, path: "/risk", component: lazyRouteComponent(() => import("~/pages/Risk"), "Risk"), validateSearch: search(["account", "of"]) });
 const audit = createRoute({ getParentRoute: () => shell, path: "/audit", component: lazyRouteComponent(() => import("~/pages/Audit"), "Audit"), validateSearch: search(["q", "act", "outcome"]) });
 const settings = createRoute({ getParentRoute: () => shell, path: "/settings", component: lazyRouteComponent(() => import("~/pages/Settings"), "Settings"), validateSearch: search(["tab"]) });
+const approvals = createRoute({ getParentRoute: () => shell, path: "/approvals", component: lazyRouteComponent(() => import("~/pages/Approvals"), "Approvals"), validateSearch: search(["id"]) });
 
-const tree = root.addChildren([signIn, shell.addChildren([home, traders, trader, orders, config, operations, backtests, emergency, risk, audit, settings])]);
+const tree = root.addChildren([signIn, shell.addChildren([home, traders, trader, orders, config, operations, backtests, emergency, risk, audit, approvals, settings])]);
 export const makeRouter = () =>
   createRouter({ routeTree: tree, defaultPreload: "intent", defaultErrorComponent: Broken, defaultPendingComponent: Waiting, defaultPendingMs: 150, scrollRestoration: false });
 
