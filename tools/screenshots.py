@@ -62,6 +62,7 @@ PAGES: dict[str, str] = {
     "emergency": "/emergency",
     "risk": "/risk",
     "configuration-limit": "/config?at=accounts/paper-demo/breakers/rejects",
+    "approvals": "/approvals",
     "settings": "/settings",
     "people": "/settings?tab=people",
     "tokens": "/settings?tab=tokens",

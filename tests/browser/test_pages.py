@@ -27,6 +27,7 @@ PAGES = [
     "/config?at=accounts/paper-demo/breakers/rejects",
     "/traders/apple-ema?tab=performance",
     "/settings", "/settings?tab=people", "/settings?tab=tokens", "/settings?tab=sessions",
+    "/approvals",
 ]  # fmt: skip
 SERIOUS = {"serious", "critical"}
 

@@ -25,5 +25,6 @@ export const approvalQueries = {
 export const approve = (id: string, digest: string) => send<Approval>(`/approvals/${id}/approve`, { body: { digest } });
 export const refuse = (id: string, reason: string) => send<Approval>(`/approvals/${id}/refuse`, { body: { reason } });
 export const requestGrant = (user: string, role: string, reason: string) => send<Approval>("/approvals", { body: { kind: "role.grant", user, role, reason } });
+export const requestLift = (scope: string, reason: string) => send<Approval>("/approvals", { body: { kind: "halt.lift", scope, reason } });
 /** A lift that two people agreed on is done by the guard. */
 export const liftApproved = (id: string, scope: string, reason: string) => send("/lifts", { body: { scope, reason, approval: id } });

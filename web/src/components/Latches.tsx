@@ -2,6 +2,8 @@
 import { useState } from "react";
 import { Link } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
+import { perform } from "~/api/acts";
+import { approvalQueries, requestLift } from "~/api/approvals";
 import { haltLook, look } from "~/api/states";
 import { cancelLift, lift, stopQueries, type Lift } from "~/api/stop";
 import type { Halt } from "~/api/types";
@@ -53,6 +55,8 @@ function Latch({ halt, waiting, reason }: { halt: Halt; waiting?: Lift; reason: 
   const mayLift = useMay("risk");
   const mayKeep = useMay("operator");
   const now = useNow();
+  const two = useQuery(approvalQueries.governance()).data?.rights.some((each) => each.right === "halt.clear" && each.profile === "desk") ?? false;
+  const ask = () => void perform({ label: `Ask to lift ${halt.scope}`, confirmedBy: "api", run: async () => { await requestLift(halt.scope, reason.trim()); return { detail: "Another person decides it under Approvals; then it is lifted there." }; } });
   const until = parse(waiting?.until);
   const onlyStore = halt.holders.length === 1 && halt.holders[0] === "store";
   return (
@@ -65,7 +69,7 @@ function Latch({ halt, waiting, reason }: { halt: Halt; waiting?: Lift; reason: 
       </div>
       {waiting
         ? <><span className="text-warn" role="timer">lifted in {until == null ? "a moment" : duration(Math.max(0, until - now))}</span><Button small blocked={mayKeep} onClick={() => void cancelLift(waiting.id)}>Keep it</Button></>
-        : <Button small blocked={mayLift ?? (reason.trim() ? null : "Write the reason below first.")} onClick={() => void lift(halt.scope, reason.trim())}>Lift {halt.scope}</Button>}
+        : <Button small blocked={mayLift ?? (reason.trim() ? null : "Write the reason below first.")} onClick={() => (two ? ask() : void lift(halt.scope, reason.trim()))}>{two ? "Ask to lift" : "Lift"} {halt.scope}</Button>}
     </li>
   );
 }

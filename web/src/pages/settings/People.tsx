@@ -1,7 +1,8 @@
 /* Everybody of this deck: role, state, proof; inviting, and ending what somebody may. */
 import { useState } from "react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { send } from "~/api/http";
+import { requestGrant } from "~/api/approvals";
+import { problemOf, send } from "~/api/http";
 import { identityQueries, type InvitationView, type IssuedInvitation, type PersonView, type RoleTable } from "~/api/identity";
 import type { Role } from "~/api/types";
 import { useAttempt, useRowAct } from "~/components/attempt";
@@ -202,15 +203,36 @@ function ServiceDialog({ onClose }: { onClose: () => void }) {
 function RoleDialog({ person, onClose }: { person: PersonView; onClose: () => void }) {
   const client = useQueryClient();
   const [role, setRole] = useState<Role>(person.role);
-  const { busy, problem, attempt } = useAttempt();
+  const [reason, setReason] = useState("");
+  const [two, setTwo] = useState(false);
+  const { busy, problem, attempt, forget } = useAttempt();
   const save = async () => {
-    if (!(await attempt(`Role of ${person.name}: ${role}`, () => send<PersonView>(`/people/${person.id}/role`, { method: "PUT", body: { role } })))) return;
+    const done = await attempt(`Role of ${person.name}: ${role}`, async () => {
+      try {
+        return await send<unknown>(`/people/${person.id}/role`, { method: "PUT", body: { role } });
+      } catch (error) {
+        // Where it takes two people, the request is made here too; somebody else decides it.
+        if (problemOf(error).code !== "APPROVAL_REQUIRED") throw error;
+        setTwo(true);
+        return null;
+      }
+    });
+    if (!done) return;
     void client.invalidateQueries({ queryKey: ["people"] });
     onClose();
   };
+  const ask = async () => {
+    if (!(await attempt(`Ask: ${person.name} as ${role}`, () => requestGrant(person.id, role, reason.trim())))) return;
+    void client.invalidateQueries({ queryKey: ["approvals"] });
+    onClose();
+  };
   return (
-    <FormDialog title={`Role of ${person.name}`} note="in force at once, also in open sessions" submit="Change it" missing={role === person.role ? `It is ${person.role} already.` : null} onClose={onClose} onSubmit={() => void save()} busy={busy} problem={problem}>
-      <RoleChoice value={role} onChange={setRole} />
+    <FormDialog
+      title={`Role of ${person.name}`} note={two ? "takes two people" : "in force at once, also in open sessions"} submit={two ? "Ask for it" : "Change it"} onClose={onClose} onSubmit={() => void (two ? ask() : save())} busy={busy} problem={problem}
+      missing={role === person.role && !two ? `It is ${person.role} already.` : two && !reason.trim() ? "Write the reason first." : null}
+    >
+      <RoleChoice value={role} onChange={(next) => { setRole(next); setTwo(false); forget(); }} />
+      {two && <Field label="Why" htmlFor="grant-reason" hint="Giving this role takes two people here: another one with the right decides it under Approvals, within an hour."><input id="grant-reason" className="input" autoFocus maxLength={200} value={reason} onChange={(event) => setReason(event.target.value)} /></Field>}
     </FormDialog>
   );
 }
