@@ -72,7 +72,7 @@ class _Checker:
 
     def take(self, rows: list[tuple[Any, ...]]) -> None:
         for tenant, *values in rows:
-            row = dict(zip(entries.FIELDS, values, strict=True))
+            row: dict[str, Any] = dict(zip(entries.FIELDS, values, strict=True))
             if row["seq"] != self.seq + 1:
                 raise _Found(self.seq + 1, f"record {self.seq + 1} is missing")
             if row["previous"] != self.head:

@@ -68,8 +68,8 @@ def snapshot(engine: Engine) -> str:
     with engine.connect() as connection:
         made = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
         found = [str(row[0]).strip() for row in connection.exec_driver_sql(made)]
-    version = f"INSERT INTO {VERSION_TABLE} VALUES ('{current(engine)}')"  # noqa: S608 - ours
-    return "\n\n".join([_HEAD, *found, version]) + "\n"
+    row = f"INSERT INTO {VERSION_TABLE} VALUES ('{current(engine)}')"  # noqa: S608 - a revision
+    return "\n\n".join([_HEAD, *found, row]) + "\n"
 
 
 def downgrade(engine: Engine, target: str) -> None:
