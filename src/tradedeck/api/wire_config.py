@@ -134,10 +134,10 @@ class Rollback(Wire):
 
 
 class Approval(Wire):
-    """A second word: a reason and a code of the host."""
+    """A second word: a reason and, of a session that did not step up lately, a code of the host."""
 
     reason: Reason
-    step_up: Annotated[str, Field(min_length=1, max_length=40)]
+    step_up: Annotated[str, Field(min_length=1, max_length=40)] | None = None
 
 
 class ConfigVersion(BaseModel):

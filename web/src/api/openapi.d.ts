@@ -2814,13 +2814,13 @@ export interface components {
         };
         /**
          * Approval
-         * @description A second word: a reason and a code of the host.
+         * @description A second word: a reason and, of a session that did not step up lately, a code of the host.
          */
         Approval: {
             /** Reason */
             reason: string;
             /** Step Up */
-            step_up: string;
+            step_up?: string | null;
         };
         /**
          * ApprovalList

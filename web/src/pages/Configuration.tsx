@@ -124,7 +124,7 @@ function Generations({ state }: { state: ConfigState }) {
             <Mark shape="triangle" tone="warn" /><b>{each.status === "needs_step_up" ? `${what} needs a one-time code` : left != null && left > 0 ? `${what} waits ${duration(left)}` : `${what} is being applied`}</b>
             <span className="text-muted">{plural(each.changes.length, "change")} · {each.by}{each.reason ? ` · ${each.reason}` : ""}</span>
             <span className="ml-auto flex gap-2">
-              {each.status === "needs_step_up" && <Button small blocked={mayLoosen} onClick={() => void perform({ label: `Approve ${each.id}`, confirmedBy: "api", run: (step_up) => send<Receipt>(`/config/pending/${each.id}/approve`, { body: { reason: each.reason || "Approved in the cockpit", step_up: step_up ?? "" } }) })}>Approve</Button>}
+              {each.status === "needs_step_up" && <Button small blocked={mayLoosen} onClick={() => void perform({ label: `Approve ${each.id}`, confirmedBy: "api", run: (step_up) => send<Receipt>(`/config/pending/${each.id}/approve`, { body: { reason: each.reason || "Approved in the cockpit", step_up } }) })}>Approve</Button>}
               <Button small blocked={blocked} onClick={() => void perform({ label: `Cancel ${each.id}`, confirmedBy: "api", run: () => send<Receipt>(`/config/pending/${each.id}`, { method: "DELETE" }) })}>Cancel it</Button>
             </span>
           </div>

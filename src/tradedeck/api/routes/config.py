@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import TypeAdapter
 
 from tradedeck.api import desk
-from tradedeck.api.access import requires
+from tradedeck.api.access import is_fresh, requires, step_up_needed
 from tradedeck.api.context import Context, Ctx
 from tradedeck.api.desk import Wish
 from tradedeck.api.idempotency import ControlRoute, StopRoute
@@ -307,9 +307,12 @@ async def approve(
     """Approve a hand edit that loosens; it then waits its time, cancellable."""
     now = ctx.clock.now_ns()
     wait_ns = int(ctx.settings.loosening_wait_s * NS_PER_S)
+    if body.step_up is None and not is_fresh(ctx, actor):
+        raise await step_up_needed(ctx, actor)
 
     def work(write: WriteSession) -> Pending:
-        identity.use_step_up(write, body.step_up, actor=actor, now_ns=now)
+        if body.step_up is not None:
+            identity.use_step_up(write, body.step_up, actor=actor, now_ns=now)
         who, reason = actor.who(), body.reason
         if governance.is_desk(write, actor.tenant, Permission.CONFIG_LOOSEN, now_ns=now):
             held = service.hold(write, identifier, who=who, reason=reason, now_ns=now)
