@@ -104,7 +104,7 @@ web-test: setup
 .PHONY: test
 test: setup chromium systemd-analyze go-sumdb lint web-test ## Everything that has to pass, in 12 minutes at most
 	@mkdir -p build
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -p "no:cacheprovider" \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -p "no:cacheprovider" \
 		--randomly-seed=$(SEED) $(SUMMARY) --junitxml=build/junit.xml -q tests
 
 .PHONY: soak

@@ -38,10 +38,15 @@ settings.register_profile(
 settings.load_profile("house")
 
 
+@pytest.hookimpl(trylast=True)  # after they were shuffled
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A test that starts real processes and fails is run once more, and the summary names it: on a
     busy machine what it waited for may come too late. Storms and simulations are never run again.
+
+    Files with such tests go first: they are few and long, and the last one would be waited for.
     """
+    long = {item.path for item in items if item.get_closest_marker("processes")}
+    items.sort(key=lambda item: item.path not in long)
     if config.pluginmanager.hasplugin("rerunfailures"):
         for item in items:
             if item.get_closest_marker("processes") and "/soak/" not in item.path.as_posix():

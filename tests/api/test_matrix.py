@@ -18,7 +18,6 @@ import pytest
 from tests.api.plane import Plane, plane
 from tests.api.test_access import concrete
 from tools import gen_permissions
-from tradedeck.api import tenancy
 from tradedeck.identity import people, people_store, service, store
 from tradedeck.identity.service import HOST, Visit
 from tradedeck.identity.types import MAIN, Kind, Method, Role
@@ -297,7 +296,8 @@ def test_inv_15_an_admin_of_another_tenant_meets_nobody_of_this_one(tmp_path: Pa
         body = {"name": "our-guest", "role": "viewer"}
         guest = (await ours.post("/api/v1/invitations", json=body)).json()["id"]
         open_one = (await ours.get("/api/v1/session")).json()["id"]
-        tenancy.open_one(p.context, "other")
+        added = await p.host.post("/host/tenants/add", json={"name": "other", "plan": "team"})
+        assert added.status_code == 201, added.text
         theirs = p.anonymous(**{"x-tradedeck-request": "1"})
         secret = await session(p, Role.ADMIN, tenant="other", name="admin")
         theirs.headers["authorization"] = f"Bearer {secret}"

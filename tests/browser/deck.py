@@ -189,15 +189,18 @@ class Deck:
 
         return until(both, f"the runner to observe generation {least} or later")
 
-    def play(self, enough: Callable[[], bool], words: str, speed: int = 60) -> None:
+    def play(
+        self, enough: Callable[[], bool], words: str, speed: int = 60, *, lifting: bool = True
+    ) -> None:
         """Let the replay run fast until there is enough, then hold it there.
 
-        Years pass in seconds, and a day's loss may cross its limit: what that latches is lifted.
+        Years pass in seconds, and a day's loss may cross its limit: what that latches is lifted,
+        unless it is what is waited for.
         """
         path = f"/feeds/{FEED}/replay"
 
         def there() -> bool:
-            if not enough():
+            if lifting and not enough():
                 self.lift()
             return enough()
 

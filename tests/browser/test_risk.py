@@ -66,7 +66,7 @@ def test_a_limit_that_latched_says_so_until_it_is_lifted(deck: Deck, page: Page)
         latched = any(row["breaker"] == "drawdown_max" and row["halts"] for row in rows)
         return latched and deck.get(f"/lifts/preview?scope={SCOPE}")["again"]
 
-    deck.play(opened, "the drawdown")
+    deck.play(opened, "the drawdown", lifting=False)
     go(page, "/risk")
     expect(page.get_by_role("heading", name="Open now")).to_be_visible()
     lift = page.get_by_role("link", name="Lift in Emergency").first

@@ -53,7 +53,7 @@ def migrate(engine: Engine, target: str = "head") -> None:
         )
     if at == (known[-1] if target == "head" else target):
         return
-    if at is None and target == "head" and engine.dialect.name == "sqlite":
+    if target == "head" and _is_empty_file(engine):
         with engine.begin() as connection:
             for statement in SNAPSHOT.read_text("utf-8").split("\n\n")[1:]:
                 connection.exec_driver_sql(statement)
@@ -61,6 +61,11 @@ def migrate(engine: Engine, target: str = "head") -> None:
     from alembic import command
 
     command.upgrade(_config(engine), target)
+
+
+def _is_empty_file(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return connection.dialect.name == "sqlite" and not inspect(connection).get_table_names()
 
 
 def snapshot(engine: Engine) -> str:
