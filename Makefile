@@ -12,7 +12,8 @@ STATIC := src/tradedeck/api/static
 SEED ?= 20261120
 # How many times the soak does each of its acts.
 COUNT ?= 100
-WORKERS ?= 2
+# More than there are cores: tests of real processes mostly wait.
+WORKERS ?= 3
 # Real processes share the machine with whatever else it does: tests/conftest.py tries such a test
 # once more where it fails, and the summary names it.
 SUMMARY := -r aR

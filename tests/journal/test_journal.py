@@ -58,8 +58,8 @@ TAMPERINGS: dict[str, str] = {
     "body": "UPDATE entry SET body = replace(body, 'x', 'y') WHERE seq = 7",
     "kind": "UPDATE entry SET kind = 'order.denied' WHERE seq = 7",
     "time": "UPDATE entry SET at_ns = at_ns + 1 WHERE seq = 7",
-    "hash": "UPDATE entry SET hash = 'f' || substr(hash, 2) WHERE seq = 7 "
-    "AND substr(hash, 1, 1) != 'f'",
+    "hash": "UPDATE entry SET hash = iif(substr(hash, 1, 1) = 'f', '0', 'f') || substr(hash, 2) "
+    "WHERE seq = 7",
     "first": "UPDATE entry SET body = '{}' WHERE seq = 1",
     "last": "UPDATE entry SET body = '{}' WHERE seq = 20",
     "removed": "DELETE FROM entry WHERE seq = 7",
