@@ -1,7 +1,7 @@
 """Whether a right takes one person or two: `solo` until a second person holds it, then `desk`.
 
 Once desk, it stays so, also when the second person is disabled by the first; back to solo takes
-both, or a person on the host.
+both.
 """
 
 from __future__ import annotations
